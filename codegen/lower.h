@@ -1,0 +1,93 @@
+/* What the lowerings share: the program under construction and access to values in memory. */
+#ifndef CNNCC_CODEGEN_LOWER_H
+#define CNNCC_CODEGEN_LOWER_H
+
+#include "codegen/codegen.h"
+
+typedef struct Lower {
+    Graph *graph;
+    Program *program;
+    Arena *arena;
+    /* Vector functions made so far, by name (codegen/vmath.c). */
+    KFunc **funcs;
+    int n_funcs, cap_funcs;
+    /* Constants already in the weight blob. */
+    struct {
+        const Tensor *tensor;
+        int block;
+        int64_t offset;
+    } * placed;
+    int n_placed, cap_placed;
+} Lower;
+
+/* Declarations of the lowering column. */
+#define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
+    bool lower_##lower(Lower *lw, const Node *n) CNNCC_PENDING;
+#include "ir/ops.def"
+#undef OP
+
+/* Finishes a kernel and appends a call of it (or of an equal one that exists) for `n`; args[i]
+ * belongs to the i-th kb_buf. Unrolls and verifies. False after an internal-error diagnostic. */
+bool lower_emit(Lower *lw, const Node *n, KBuilder *b, const char *note, const Arg *args);
+
+/* The buffer argument of a value: its place; constants are put in the blob, in v->layout. */
+Arg arg_value(Lower *lw, const Value *v);
+/* A packed or generated table, put in the blob as it is. */
+Arg arg_tensor(Lower *lw, const Tensor *t);
+/* The node's scratch, `offset` bytes into it. */
+Arg arg_scratch(const Node *n, int64_t offset);
+
+/* A buffer parameter for a value, sized by its physical extent. */
+KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access);
+
+/* ---- coordinates ---- */
+
+/* A position in a value's logical index space, for a vector of `lanes` elements along logical
+ * axis `vec_axis` (-1: scalar). dim[i] is the logical index of axis i, except that in a blocked
+ * space dim[1] counts blocks (C / block) and the lanes run along the channels of that block.
+ * `active` lanes are valid (all others must not be stored). */
+typedef struct Coord {
+    int rank;
+    Affine dim[MAX_RANK];
+    int block;    /* of the space: 1 plain, L blocked by channels */
+    int vec_axis; /* blocked: 1; plain: rank-1 or -1 */
+    int lanes, active;
+} Coord;
+
+/* The element index in memory of `v` at a position of a space of rank >= v's rank to which v
+ * broadcasts (axes aligned at the right; extents of 1 do not move). *splat: the lanes all read
+ * the same element. v is plain, or blocked with the space's block. */
+Affine coord_index(const Value *v, const Coord *at, bool *splat);
+
+/* Loads `v` at a position with broadcasting, as f32 lanes (or another base for lanes = 1). */
+KExpr *coord_load(KBuilder *b, const KBuf *buf, const Value *v, const Coord *at);
+
+/* ---- elementwise and epilogues (codegen/elementwise.c) ---- */
+
+/* The one expression case of each elementwise operator: x[0..n) are its operands, in order. The
+ * operands may be used once each: name them with kb_let first where a case needs them twice. */
+KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, KExpr *const *x, int n);
+
+/* Buffers of the epilogue operands of a node, added to the kernel behind the node's own. Appends
+ * the matching arguments. */
+typedef struct Epilogue {
+    const Node *node;
+    KBuf *buf[MAX_EPILOGUE]; /* NULL for unary steps */
+} Epilogue;
+void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args, int *n_args);
+/* Applies the node's epilogue to `x`, the result at position `at` of out[0]. */
+KExpr *epilogue_apply(Lower *lw, KBuilder *b, const Epilogue *e, KExpr *x, const Coord *at);
+/* Applies the epilogue and stores the result at `at` of out[0]. */
+void epilogue_store(Lower *lw, KBuilder *b, const Epilogue *e, const KBuf *out, KExpr *x,
+                    const Coord *at);
+
+/* ---- vector maths (codegen/vmath.c): KFunc by name and lanes, made on first use ---- */
+
+typedef enum VMath { VM_EXP, VM_LOG, VM_TANH, VM_SIGMOID, VM_ERF, VM_POW, VM_SOFTPLUS } VMath;
+/* f(x) or f(x, y), f32. y is NULL for functions of one argument. */
+KExpr *vmath(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y);
+
+/* Expands the UNROLL loops of a kernel in place: register indices become constants. */
+void kernel_unroll(Arena *a, Kernel *k);
+
+#endif

@@ -1,0 +1,42 @@
+/* Passes: graph -> graph. One file a pass; the pipeline is a const table in runner.c. */
+#ifndef CNNCC_PASSES_H
+#define CNNCC_PASSES_H
+
+#include "ir/graph.h"
+
+#include <stdio.h>
+
+typedef enum ConvChoice { CONV_AUTO, CONV_DIRECT, CONV_IM2COL, CONV_WINOGRAD } ConvChoice;
+
+typedef struct PassOptions {
+    ConvChoice conv;
+    const char *dump;       /* name of the pass to dump after, "all", or NULL */
+    const char *stop_after; /* name of the pass to stop after, or NULL */
+    bool time;              /* print the time of each pass */
+    FILE *dump_to;          /* where dumps and times go */
+} PassOptions;
+
+typedef struct Pass {
+    const char *name;
+    const char *describe; /* one line, for --help */
+    bool (*run)(Graph *g, const PassOptions *o);
+} Pass;
+
+/* Runs the pipeline on `g` for g->target: verifies after each pass, dumps, times, stops where the
+ * options say. *stopped is set when --stop-after ended it early. False after a diagnostic. */
+bool passes_run(Graph *g, const PassOptions *o, bool *stopped);
+
+/* The i-th pass of the pipeline; NULL behind the last. */
+const Pass *pass_at(int i);
+
+/* The passes, in the order of the pipeline. */
+bool pass_simplify(Graph *g, const PassOptions *o);
+bool pass_fold(Graph *g, const PassOptions *o);
+bool pass_fuse(Graph *g, const PassOptions *o);
+bool pass_plan(Graph *g, const PassOptions *o);
+bool pass_layout(Graph *g, const PassOptions *o);
+bool pass_pack(Graph *g, const PassOptions *o);
+bool pass_order(Graph *g, const PassOptions *o);
+bool pass_memory(Graph *g, const PassOptions *o);
+
+#endif
