@@ -280,6 +280,9 @@ struct Graph {
     const char *producer;
     char sha256[65]; /* of the model file, hexadecimal */
     int64_t n_parameters;
+    struct NameSet *names; /* of the values; private to graph.c */
+    Node **users;          /* the buffer of all values' users; private to graph.c */
+    int cap_users;
 };
 
 Graph *graph_new(Arena *arena, Diag *diag);
@@ -299,13 +302,16 @@ Node *graph_node_after(Graph *g, Node *at, OpKind op, const char *name, Value *c
                        Value *const *out, int n_out);
 /* Appends an input to a node and returns its index. */
 int node_add_input(Graph *g, Node *n, Value *v);
+/* Inputs of the operator itself: those in front of the epilogue's operands. */
+int node_own_inputs(const Node *n);
 
 /* Rebuilds the users of every value; call after edits, before asking for users. */
 void graph_index(Graph *g);
 /* Every use of `from` (node inputs and graph outputs) becomes `to`. Reindexes. */
 void graph_replace_uses(Graph *g, Value *from, Value *to);
 /* Drops dead nodes and sorts the rest topologically, keeping the order where it is legal; false
- * (with a diagnostic naming a node) when there is a cycle. Reindexes. */
+ * (with a diagnostic naming a node) when there is a cycle. Values that no node makes or reads and
+ * that are no input or output of the graph are dropped too: ids change. Reindexes. */
 bool graph_compact(Graph *g);
 /* Position of a node in the list; -1 when it is not there. */
 int graph_position(const Graph *g, const Node *n);
