@@ -18,6 +18,9 @@ typedef struct Lower {
         int64_t offset;
     } * placed;
     int n_placed, cap_placed;
+    /* kernel_hash of program->kernels[i]. */
+    uint64_t *hashes;
+    int n_hashes, cap_hashes;
 } Lower;
 
 /* Declarations of the lowering column. */
@@ -34,6 +37,8 @@ bool lower_emit(Lower *lw, const Node *n, KBuilder *b, const char *note, const A
 Arg arg_value(Lower *lw, const Value *v);
 /* A packed or generated table, put in the blob as it is. */
 Arg arg_tensor(Lower *lw, const Tensor *t);
+/* Writes every constant that got a place into the blob; called once, behind the last kernel. */
+void lower_write_weights(Lower *lw);
 /* The node's scratch, `offset` bytes into it. */
 Arg arg_scratch(const Node *n, int64_t offset);
 
@@ -68,6 +73,9 @@ KExpr *coord_load(KBuilder *b, const KBuf *buf, const Value *v, const Coord *at)
  * operands may be used once each: name them with kb_let first where a case needs them twice. */
 KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, KExpr *const *x, int n);
 
+/* Whether ew_expr has a case of the operator for elements of that type. */
+bool ew_supports(OpKind op, DType type);
+
 /* Buffers of the epilogue operands of a node, added to the kernel behind the node's own. Appends
  * the matching arguments. */
 typedef struct Epilogue {
@@ -75,6 +83,8 @@ typedef struct Epilogue {
     KBuf *buf[MAX_EPILOGUE]; /* NULL for unary steps */
 } Epilogue;
 void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args, int *n_args);
+/* Applies one step; `operand` is NULL for unary steps. */
+KExpr *epilogue_step(Lower *lw, KBuilder *b, const EpilogueStep *s, KExpr *x, KExpr *operand);
 /* Applies the node's epilogue to `x`, the result at position `at` of out[0]. */
 KExpr *epilogue_apply(Lower *lw, KBuilder *b, const Epilogue *e, KExpr *x, const Coord *at);
 /* Applies the epilogue and stores the result at `at` of out[0]. */
@@ -83,7 +93,16 @@ void epilogue_store(Lower *lw, KBuilder *b, const Epilogue *e, const KBuf *out, 
 
 /* ---- vector maths (codegen/vmath.c): KFunc by name and lanes, made on first use ---- */
 
-typedef enum VMath { VM_EXP, VM_LOG, VM_TANH, VM_SIGMOID, VM_ERF, VM_POW, VM_SOFTPLUS } VMath;
+typedef enum VMath {
+    VM_EXP,
+    VM_EXPM1, /* exp(x) - 1 without cancellation */
+    VM_LOG,
+    VM_TANH,
+    VM_SIGMOID,
+    VM_ERF,
+    VM_POW,
+    VM_SOFTPLUS,
+} VMath;
 /* f(x) or f(x, y), f32. y is NULL for functions of one argument. */
 KExpr *vmath(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y);
 
