@@ -275,6 +275,7 @@ struct Graph {
     int n_outputs, cap_outputs;
     const Target *target;
     int64_t arena_bytes; /* set by the memory pass */
+    int64_t arena_floor; /* no placement could need less: the most bytes alive at one node */
     /* Where it came from, for the emitted header. */
     int64_t ir_version, opset;
     const char *producer;
@@ -323,6 +324,9 @@ bool graph_verify(Graph *g, const char *after);
 
 /* The graph in ONNX's textual syntax (docs/GRAPH_IR.md), as a string in the arena. */
 char *graph_dump(const Graph *g);
+
+/* "direct", "im2col"… */
+const char *algo_name(Algo a);
 
 /* `Conv "layer1.0.conv1" (#17)`, for messages. */
 const char *node_label(Arena *a, const Node *n);

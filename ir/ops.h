@@ -40,6 +40,8 @@ bool op_infer(Graph *g, Node *n);
 /* Writes `n`'s parameters as ONNX attributes ("kernel_shape = [3,3], pads = …") for the dump;
  * "" when there are none. */
 const char *op_attributes(Arena *a, const Node *n);
+/* The same for a fused step. */
+const char *epilogue_attributes(Arena *a, const EpilogueStep *s);
 
 /* Declarations of the inference column. */
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
