@@ -1,0 +1,261 @@
+/* Kernel statements -> LLVM basic blocks. codegen/jit_build.h says what comes in and goes out.
+ *
+ * Loops have constant bounds and run at least once, so each becomes a block that tests at its
+ * end: a phi for the variable, the body, the increment. A loop that runs once is its body, one
+ * that never runs is nothing. Parallel loops run serially: the iterations are independent. */
+#include "codegen/jit_build.h"
+
+#include <string.h>
+
+/* ---- the map ---- */
+
+static unsigned map_slot(const JitMap *m, const void *key)
+{
+    uint64_t h = (uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u;
+    unsigned mask = (unsigned)m->cap - 1, i = (unsigned)(h >> 40) & mask;
+    while (m->slot[i].key != NULL && m->slot[i].key != key)
+        i = (i + 1) & mask;
+    return i;
+}
+
+LLVMValueRef *jit_map_get(const JitMap *m, const void *key)
+{
+    return m->cap > 0 ? m->slot[map_slot(m, key)].value : NULL;
+}
+
+void jit_map_set(JitMap *m, Arena *a, const void *key, LLVMValueRef *value)
+{
+    if (2 * (m->n + 1) > m->cap) {
+        JitMap old = *m;
+        m->cap = old.cap > 0 ? 2 * old.cap : 64;
+        m->slot = arena_array(a, (size_t)m->cap, sizeof *m->slot);
+        for (int i = 0; i < old.cap; i++)
+            if (old.slot[i].key != NULL)
+                m->slot[map_slot(m, old.slot[i].key)] = old.slot[i];
+    }
+    unsigned i = map_slot(m, key);
+    m->n += m->slot[i].key == NULL;
+    m->slot[i].key = key;
+    m->slot[i].value = value;
+}
+
+static void name_value(JitBuild *b, const void *key, LLVMValueRef value)
+{
+    LLVMValueRef *v = ARENA_NEW(b->arena, LLVMValueRef);
+    *v = value;
+    jit_map_set(&b->locals, b->arena, key, v);
+}
+
+/* ---- registers ---- */
+
+LLVMValueRef jit_register(JitBuild *b, const KReg *reg, const Affine idx[2])
+{
+    LLVMValueRef *slots = jit_map_get(&b->locals, reg);
+    int64_t i = idx[0].c, j = idx[1].c;
+    if (slots == NULL || idx[0].n > 0 || idx[1].n > 0 || i < 0 || i >= reg->dim[0] || j < 0 ||
+        j >= reg->dim[1]) {
+        b->broken = "a register that is not declared, or a register index that is not constant";
+        return NULL;
+    }
+    return slots[i * reg->dim[1] + j];
+}
+
+static void declare_register(JitBuild *b, const KReg *reg)
+{
+    int n = reg->dim[0] * reg->dim[1];
+    LLVMValueRef *slots = ARENA_ARRAY(b->arena, LLVMValueRef, n);
+    for (int i = 0; i < n; i++)
+        slots[i] = LLVMBuildAlloca(b->entry, jit_type(b, reg->type), "");
+    jit_map_set(&b->locals, b->arena, reg, slots);
+}
+
+/* ---- statements ---- */
+
+static void build_block(JitBuild *b, const KStmt *s);
+
+static LLVMValueRef constant_i64(const JitBuild *b, int64_t x)
+{
+    return LLVMConstInt(LLVMInt64TypeInContext(b->context), (unsigned long long)x, true);
+}
+
+static LLVMBasicBlockRef new_block(JitBuild *b)
+{
+    return LLVMAppendBasicBlockInContext(b->context, b->function, "");
+}
+
+static void push_loop(JitBuild *b, const KVar *v, LLVMValueRef value)
+{
+    if (b->n_loops == JIT_MAX_LOOPS) {
+        b->broken = "loops nested too deep";
+        return;
+    }
+    b->loop[b->n_loops].var = v;
+    b->loop[b->n_loops++].value = value;
+}
+
+static void build_for(JitBuild *b, const KStmt *s)
+{
+    const KVar *v = s->var;
+    if (v->lo >= v->hi)
+        return;
+    int depth = b->n_loops;
+    if (v->hi - v->lo <= v->step) {
+        push_loop(b, v, constant_i64(b, v->lo));
+        build_block(b, s->body);
+        b->n_loops = depth;
+        return;
+    }
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b->at);
+    LLVMBasicBlockRef body = new_block(b), after = new_block(b);
+    LLVMBuildBr(b->at, body);
+    LLVMPositionBuilderAtEnd(b->at, body);
+    LLVMValueRef i = LLVMBuildPhi(b->at, LLVMInt64TypeInContext(b->context), "");
+    push_loop(b, v, i);
+    build_block(b, s->body);
+    b->n_loops = depth;
+    LLVMValueRef next = LLVMBuildNSWAdd(b->at, i, constant_i64(b, v->step), "");
+    LLVMValueRef again = LLVMBuildICmp(b->at, LLVMIntSLT, next, constant_i64(b, v->hi), "");
+    LLVMValueRef from[] = {constant_i64(b, v->lo), next};
+    LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(b->at)};
+    LLVMAddIncoming(i, from, blocks, 2);
+    LLVMBuildCondBr(b->at, again, body, after);
+    LLVMPositionBuilderAtEnd(b->at, after);
+}
+
+static void build_if(JitBuild *b, const KStmt *s)
+{
+    LLVMBasicBlockRef body = new_block(b), after = new_block(b);
+    LLVMValueRef holds =
+        LLVMBuildICmp(b->at, LLVMIntSGE, jit_affine(b, &s->at), constant_i64(b, 0), "");
+    LLVMBuildCondBr(b->at, holds, body, after);
+    LLVMPositionBuilderAtEnd(b->at, body);
+    build_block(b, s->body);
+    LLVMBuildBr(b->at, after);
+    LLVMPositionBuilderAtEnd(b->at, after);
+}
+
+static void build_store(JitBuild *b, const KStmt *s)
+{
+    LLVMValueRef x = jit_expr(b, s->expr);
+    LLVMValueRef p = jit_address(b, s->buf, &s->at, s->dyn, s->dyn_scale);
+    unsigned align = (unsigned)kbase_size(s->buf->base);
+    int lanes = s->expr->type.lanes;
+    if (s->active < lanes) {
+        LLVMTypeRef types[] = {LLVMTypeOf(x), LLVMTypeOf(p)};
+        LLVMValueRef args[] = {x, p, LLVMConstInt(LLVMInt32TypeInContext(b->context), align, false),
+                               jit_lane_mask(b, lanes, s->active)};
+        jit_intrinsic(b, "llvm.masked.store", types, 2, args, 4);
+        return;
+    }
+    LLVMSetAlignment(LLVMBuildStore(b->at, x, p), align);
+}
+
+static void build_set(JitBuild *b, const KStmt *s)
+{
+    LLVMValueRef x = jit_expr(b, s->expr);
+    LLVMValueRef slot = jit_register(b, s->reg, s->idx);
+    if (slot != NULL)
+        LLVMBuildStore(b->at, x, slot);
+}
+
+static void build_block(JitBuild *b, const KStmt *s)
+{
+    for (; s != NULL && b->broken == NULL; s = s->next) {
+        switch (s->kind) {
+        case KS_FOR:
+            build_for(b, s);
+            break;
+        case KS_REG:
+            declare_register(b, s->reg);
+            break;
+        case KS_SET:
+            build_set(b, s);
+            break;
+        case KS_LET:
+            name_value(b, s->let, jit_expr(b, s->expr));
+            break;
+        case KS_STORE:
+            build_store(b, s);
+            break;
+        case KS_IF:
+            build_if(b, s);
+            break;
+        case KS_NOTE:
+            break;
+        }
+    }
+}
+
+/* ---- functions ---- */
+
+static void add_attribute(JitBuild *b, const char *name, const char *value)
+{
+    LLVMAttributeRef a =
+        value != NULL ? LLVMCreateStringAttribute(b->context, name, (unsigned)strlen(name), value,
+                                                  (unsigned)strlen(value))
+                      : LLVMCreateEnumAttribute(
+                            b->context, LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
+    LLVMAddAttributeAtIndex(b->function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+}
+
+/* Adds a function and opens its entry and first block. */
+static void open_function(JitBuild *b, const char *name, LLVMTypeRef type)
+{
+    b->function = LLVMAddFunction(b->module, name, type);
+    add_attribute(b, "nounwind", NULL);
+    add_attribute(b, "prefer-vector-width", b->vector_width);
+    add_attribute(b, "tune-cpu", b->tune_cpu);
+    b->locals = (JitMap){0};
+    LLVMPositionBuilderAtEnd(b->entry, new_block(b));
+    LLVMPositionBuilderAtEnd(b->at, new_block(b));
+}
+
+/* The entry block, now complete, falls through to the first block. */
+static void close_function(JitBuild *b)
+{
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(b->function);
+    LLVMBuildBr(b->entry, LLVMGetNextBasicBlock(entry));
+}
+
+static void build_func(JitBuild *b, const KFunc *f)
+{
+    LLVMTypeRef params[3];
+    for (int i = 0; i < f->n_params; i++)
+        params[i] = jit_type(b, f->param[i]->type);
+    LLVMTypeRef type = LLVMFunctionType(jit_type(b, f->type), params, (unsigned)f->n_params, false);
+    open_function(b, "f", type);
+    LLVMSetLinkage(b->function, LLVMInternalLinkage);
+    add_attribute(b, "alwaysinline", NULL);
+    for (int i = 0; i < f->n_params; i++)
+        name_value(b, f->param[i], LLVMGetParam(b->function, (unsigned)i));
+    build_block(b, f->body);
+    LLVMBuildRet(b->at, jit_expr(b, f->result));
+    close_function(b);
+    LLVMValueRef *v = ARENA_NEW(b->arena, LLVMValueRef);
+    *v = b->function;
+    jit_map_set(&b->funcs, b->arena, f, v);
+}
+
+static void build_kernel(JitBuild *b, const Kernel *k, const char *name)
+{
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(b->context, 0);
+    open_function(b, name, LLVMFunctionType(LLVMVoidTypeInContext(b->context), &pointer, 1, false));
+    for (int i = 0; i < k->n_bufs; i++) {
+        LLVMValueRef index = constant_i64(b, i);
+        LLVMValueRef slot =
+            LLVMBuildGEP2(b->entry, pointer, LLVMGetParam(b->function, 0), &index, 1, "");
+        b->buffer[i] = LLVMBuildLoad2(b->entry, pointer, slot, "");
+    }
+    build_block(b, k->body);
+    LLVMBuildRetVoid(b->at);
+    close_function(b);
+}
+
+bool jit_build_program(JitBuild *b, const Program *p)
+{
+    for (int i = 0; i < p->n_funcs && b->broken == NULL; i++)
+        build_func(b, p->funcs[i]);
+    for (int i = 0; i < p->n_kernels && b->broken == NULL; i++)
+        build_kernel(b, p->kernels[i], arena_printf(b->arena, "k%d", i));
+    return b->broken == NULL;
+}

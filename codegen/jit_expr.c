@@ -1,0 +1,483 @@
+/* Kernel expressions -> LLVM values: one case a kind, one instruction (or intrinsic) an operation.
+ *
+ * The meaning of each operation is the one that ir/kernel.h gives it. The result of a case does
+ * not depend on where the expression stands; the insertion point is b->at. Bits of NaNs are the
+ * only thing that may differ between the printers: IEEE 754 leaves them open. */
+#include "codegen/jit_build.h"
+
+#include <string.h>
+
+static bool is_float(KBase b)
+{
+    return b == KT_F32 || b == KT_F64;
+}
+
+static bool is_half(KBase b)
+{
+    return b == KT_F16 || b == KT_BF16;
+}
+
+static bool is_unsigned(KBase b)
+{
+    return b == KT_U8 || b == KT_MASK;
+}
+
+static LLVMTypeRef element_type(const JitBuild *b, KBase base)
+{
+    switch (base) {
+    case KT_F32:
+        return LLVMFloatTypeInContext(b->context);
+    case KT_F64:
+        return LLVMDoubleTypeInContext(b->context);
+    case KT_F16:
+    case KT_BF16:
+        return LLVMInt16TypeInContext(b->context);
+    case KT_I8:
+    case KT_U8:
+        return LLVMInt8TypeInContext(b->context);
+    case KT_I32:
+        return LLVMInt32TypeInContext(b->context);
+    case KT_I64:
+        return LLVMInt64TypeInContext(b->context);
+    case KT_MASK:
+        break;
+    }
+    return LLVMInt1TypeInContext(b->context);
+}
+
+static LLVMTypeRef with_lanes(LLVMTypeRef element, int lanes)
+{
+    return lanes == 1 ? element : LLVMVectorType(element, (unsigned)lanes);
+}
+
+LLVMTypeRef jit_type(const JitBuild *b, KType t)
+{
+    return with_lanes(element_type(b, t.base), t.lanes);
+}
+
+LLVMValueRef jit_intrinsic(JitBuild *b, const char *name, LLVMTypeRef *types, int n_types,
+                           LLVMValueRef *args, int n_args)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(b->module, id, types, (size_t)n_types);
+    LLVMTypeRef type = LLVMIntrinsicGetType(b->context, id, types, (size_t)n_types);
+    return LLVMBuildCall2(b->at, type, f, args, (unsigned)n_args, "");
+}
+
+/* `x` in every lane of a constant vector. */
+static LLVMValueRef constant_lanes(JitBuild *b, LLVMValueRef x, int lanes)
+{
+    if (lanes == 1)
+        return x;
+    LLVMValueRef *v = ARENA_ARRAY(b->arena, LLVMValueRef, lanes);
+    for (int i = 0; i < lanes; i++)
+        v[i] = x;
+    return LLVMConstVector(v, (unsigned)lanes);
+}
+
+LLVMValueRef jit_lane_mask(JitBuild *b, int lanes, int active)
+{
+    LLVMTypeRef bit = LLVMInt1TypeInContext(b->context);
+    LLVMValueRef *v = ARENA_ARRAY(b->arena, LLVMValueRef, lanes);
+    for (int i = 0; i < lanes; i++)
+        v[i] = LLVMConstInt(bit, i < active, false);
+    return LLVMConstVector(v, (unsigned)lanes);
+}
+
+/* A shuffle of x ++ y (y may be NULL) into n lanes; n = 1 gives a scalar. */
+static LLVMValueRef shuffle(JitBuild *b, LLVMValueRef x, LLVMValueRef y, const int *lanes, int n)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
+    int width = LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind
+                    ? (int)LLVMGetVectorSize(LLVMTypeOf(x))
+                    : 1;
+    if (width == 1) { /* of scalars: each result lane is x or y */
+        if (n == 1)
+            return lanes[0] == 0 ? x : y;
+        LLVMValueRef v = LLVMGetPoison(LLVMVectorType(LLVMTypeOf(x), (unsigned)n));
+        for (int i = 0; i < n; i++)
+            v = LLVMBuildInsertElement(b->at, v, lanes[i] == 0 ? x : y,
+                                       LLVMConstInt(i32, (unsigned)i, false), "");
+        return v;
+    }
+    if (n == 1)
+        return LLVMBuildExtractElement(b->at, lanes[0] < width ? x : y,
+                                       LLVMConstInt(i32, (unsigned)(lanes[0] % width), false), "");
+    LLVMValueRef *mask = ARENA_ARRAY(b->arena, LLVMValueRef, n);
+    for (int i = 0; i < n; i++)
+        mask[i] = LLVMConstInt(i32, (unsigned)lanes[i], false);
+    return LLVMBuildShuffleVector(b->at, x, y ? y : LLVMGetPoison(LLVMTypeOf(x)),
+                                  LLVMConstVector(mask, (unsigned)n), "");
+}
+
+/* ---- leaves ---- */
+
+static LLVMValueRef build_constant(JitBuild *b, const KExpr *e)
+{
+    LLVMTypeRef type = element_type(b, e->type.base);
+    LLVMValueRef x;
+    if (is_float(e->type.base))
+        x = LLVMConstReal(type, e->f);
+    else if (is_half(e->type.base))
+        x = LLVMConstInt(
+            type, e->type.base == KT_F16 ? f32_to_f16((float)e->f) : f32_to_bf16((float)e->f),
+            false);
+    else
+        x = LLVMConstInt(type, (unsigned long long)e->i, true);
+    return constant_lanes(b, x, e->type.lanes);
+}
+
+static LLVMValueRef constant_i64(const JitBuild *b, int64_t x)
+{
+    return LLVMConstInt(LLVMInt64TypeInContext(b->context), (unsigned long long)x, true);
+}
+
+/* k times the i-th open loop's variable, NULL when the loop does not occur in `a`. */
+static LLVMValueRef loop_term(JitBuild *b, const Affine *a, int i)
+{
+    for (int t = 0; t < a->n; t++)
+        if (a->t[t].v == b->loop[i].var)
+            return LLVMBuildNSWMul(b->at, b->loop[i].value, constant_i64(b, a->t[t].k), "");
+    return NULL;
+}
+
+static void check_variables(JitBuild *b, const Affine *a)
+{
+    for (int t = 0; t < a->n; t++) {
+        bool open = false;
+        for (int i = 0; i < b->n_loops && !open; i++)
+            open = a->t[t].v == b->loop[i].var;
+        if (!open)
+            b->broken = "an index by the variable of no open loop";
+    }
+}
+
+LLVMValueRef jit_affine(JitBuild *b, const Affine *a)
+{
+    check_variables(b, a);
+    LLVMValueRef sum = NULL;
+    for (int i = 0; i < b->n_loops; i++) {
+        LLVMValueRef term = loop_term(b, a, i);
+        if (term != NULL)
+            sum = sum != NULL ? LLVMBuildNSWAdd(b->at, sum, term, "") : term;
+    }
+    if (sum == NULL)
+        return constant_i64(b, a->c);
+    return a->c == 0 ? sum : LLVMBuildNSWAdd(b->at, sum, constant_i64(b, a->c), "");
+}
+
+/* One address computation a loop level, outermost first and the constant last, so that the part
+ * of each level is invariant in the loops inside it and the constant becomes a displacement. */
+LLVMValueRef jit_address(JitBuild *b, const KBuf *buf, const Affine *at, const KExpr *dyn,
+                         int64_t dyn_scale)
+{
+    check_variables(b, at);
+    LLVMTypeRef type = element_type(b, buf->base);
+    LLVMValueRef p = b->buffer[buf->index];
+    for (int i = 0; i < b->n_loops; i++) {
+        LLVMValueRef term = loop_term(b, at, i);
+        if (term != NULL)
+            p = LLVMBuildGEP2(b->at, type, p, &term, 1, "");
+    }
+    if (dyn != NULL) {
+        LLVMValueRef x =
+            LLVMBuildIntCast2(b->at, jit_expr(b, dyn), LLVMInt64TypeInContext(b->context),
+                              !is_unsigned(dyn->type.base), "");
+        x = LLVMBuildNSWMul(b->at, x, constant_i64(b, dyn_scale), "");
+        p = LLVMBuildGEP2(b->at, type, p, &x, 1, "");
+    }
+    LLVMValueRef c = constant_i64(b, at->c);
+    return at->c == 0 ? p : LLVMBuildGEP2(b->at, type, p, &c, 1, "");
+}
+
+static LLVMValueRef build_load(JitBuild *b, const KExpr *e)
+{
+    LLVMTypeRef type = jit_type(b, e->type);
+    LLVMValueRef p = jit_address(b, e->buf, &e->at, e->dyn, e->dyn_scale);
+    unsigned align = (unsigned)kbase_size(e->buf->base);
+    if (e->active < e->type.lanes) {
+        LLVMTypeRef types[] = {type, LLVMTypeOf(p)};
+        LLVMValueRef args[] = {p, LLVMConstInt(LLVMInt32TypeInContext(b->context), align, false),
+                               jit_lane_mask(b, e->type.lanes, e->active), LLVMConstNull(type)};
+        return jit_intrinsic(b, "llvm.masked.load", types, 2, args, 4);
+    }
+    LLVMValueRef load = LLVMBuildLoad2(b->at, type, p, "");
+    LLVMSetAlignment(load, align);
+    return load;
+}
+
+static LLVMValueRef build_get(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef slot = jit_register(b, e->reg, e->idx);
+    if (slot == NULL)
+        return LLVMGetPoison(jit_type(b, e->type));
+    return LLVMBuildLoad2(b->at, jit_type(b, e->type), slot, "");
+}
+
+static LLVMValueRef build_letref(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef *v = jit_map_get(&b->locals, e->let);
+    if (v != NULL)
+        return *v;
+    b->broken = "a name that no LET has set";
+    return LLVMGetPoison(jit_type(b, e->type));
+}
+
+/* ---- operations ---- */
+
+static LLVMValueRef build_unary(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]);
+    LLVMTypeRef type = LLVMTypeOf(x);
+    bool real = is_float(e->arg[0]->type.base);
+    switch (e->op) {
+    case KO_NEG:
+        return real ? LLVMBuildFNeg(b->at, x, "") : LLVMBuildNeg(b->at, x, "");
+    case KO_ABS:
+        if (real)
+            return jit_intrinsic(b, "llvm.fabs", &type, 1, &x, 1);
+        LLVMValueRef args[] = {x, LLVMConstInt(LLVMInt1TypeInContext(b->context), 0, false)};
+        return jit_intrinsic(b, "llvm.abs", &type, 1, args, 2);
+    case KO_SQRT:
+        return jit_intrinsic(b, "llvm.sqrt", &type, 1, &x, 1);
+    case KO_FLOOR:
+        return jit_intrinsic(b, "llvm.floor", &type, 1, &x, 1);
+    case KO_CEIL:
+        return jit_intrinsic(b, "llvm.ceil", &type, 1, &x, 1);
+    case KO_ROUND:
+        return jit_intrinsic(b, "llvm.rint", &type, 1, &x, 1);
+    case KO_NOT:
+        return LLVMBuildNot(b->at, x, "");
+    case KO_BITCAST:
+        return LLVMBuildBitCast(b->at, x, jit_type(b, e->type), "");
+    default:
+        b->broken = "a unary expression of no unary operator";
+        return x;
+    }
+}
+
+static const LLVMRealPredicate float_predicate[] = {
+    [KO_EQ] = LLVMRealOEQ, [KO_NE] = LLVMRealUNE, [KO_LT] = LLVMRealOLT,
+    [KO_LE] = LLVMRealOLE, [KO_GT] = LLVMRealOGT, [KO_GE] = LLVMRealOGE,
+};
+static const LLVMIntPredicate signed_predicate[] = {
+    [KO_EQ] = LLVMIntEQ,  [KO_NE] = LLVMIntNE,  [KO_LT] = LLVMIntSLT,
+    [KO_LE] = LLVMIntSLE, [KO_GT] = LLVMIntSGT, [KO_GE] = LLVMIntSGE,
+};
+static const LLVMIntPredicate unsigned_predicate[] = {
+    [KO_EQ] = LLVMIntEQ,  [KO_NE] = LLVMIntNE,  [KO_LT] = LLVMIntULT,
+    [KO_LE] = LLVMIntULE, [KO_GT] = LLVMIntUGT, [KO_GE] = LLVMIntUGE,
+};
+
+static LLVMValueRef compare(JitBuild *b, KOp op, KBase base, LLVMValueRef x, LLVMValueRef y)
+{
+    if (is_float(base))
+        return LLVMBuildFCmp(b->at, float_predicate[op], x, y, "");
+    return LLVMBuildICmp(b->at, is_unsigned(base) ? unsigned_predicate[op] : signed_predicate[op],
+                         x, y, "");
+}
+
+/* The opcode of the operators that are one instruction; 0 for the others. */
+static LLVMOpcode binary_opcode(KOp op, KBase base)
+{
+    bool real = is_float(base), u = is_unsigned(base);
+    switch (op) {
+    case KO_ADD:
+        return real ? LLVMFAdd : LLVMAdd;
+    case KO_SUB:
+        return real ? LLVMFSub : LLVMSub;
+    case KO_MUL:
+        return real ? LLVMFMul : LLVMMul;
+    case KO_DIV:
+        return real ? LLVMFDiv : u ? LLVMUDiv : LLVMSDiv;
+    case KO_REM:
+        return u ? LLVMURem : LLVMSRem;
+    case KO_AND:
+        return LLVMAnd;
+    case KO_OR:
+        return LLVMOr;
+    case KO_XOR:
+        return LLVMXor;
+    case KO_SHL:
+        return LLVMShl;
+    case KO_SHR:
+        return u ? LLVMLShr : LLVMAShr;
+    default:
+        return (LLVMOpcode)0;
+    }
+}
+
+static LLVMValueRef binary(JitBuild *b, KOp op, KBase base, LLVMValueRef x, LLVMValueRef y)
+{
+    if (op == KO_MIN || op == KO_MAX) {
+        LLVMValueRef first = compare(b, op == KO_MIN ? KO_LT : KO_GT, base, x, y);
+        return LLVMBuildSelect(b->at, first, x, y, "");
+    }
+    LLVMOpcode opcode = binary_opcode(op, base);
+    if (opcode != (LLVMOpcode)0)
+        return LLVMBuildBinOp(b->at, opcode, x, y, "");
+    b->broken = "a binary expression of no binary operator";
+    return x;
+}
+
+/* bf16 by its definition: the upper half of an f32, rounded to nearest even; NaNs stay quiet. */
+static LLVMValueRef bf16_from_f32(JitBuild *b, LLVMValueRef x, int lanes)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
+    LLVMValueRef sixteen = constant_lanes(b, LLVMConstInt(i32, 16, false), lanes);
+    LLVMValueRef one = constant_lanes(b, LLVMConstInt(i32, 1, false), lanes);
+    LLVMValueRef bias = constant_lanes(b, LLVMConstInt(i32, 0x7fff, false), lanes);
+    LLVMValueRef quiet = constant_lanes(b, LLVMConstInt(i32, 0x40, false), lanes);
+    LLVMValueRef bits = LLVMBuildBitCast(b->at, x, with_lanes(i32, lanes), "");
+    LLVMValueRef upper = LLVMBuildLShr(b->at, bits, sixteen, "");
+    LLVMValueRef odd = LLVMBuildAnd(b->at, upper, one, "");
+    LLVMValueRef up = LLVMBuildAdd(b->at, LLVMBuildAdd(b->at, bits, bias, ""), odd, "");
+    LLVMValueRef nan = LLVMBuildFCmp(b->at, LLVMRealUNO, x, x, "");
+    LLVMValueRef r = LLVMBuildSelect(b->at, nan, LLVMBuildOr(b->at, upper, quiet, ""),
+                                     LLVMBuildLShr(b->at, up, sixteen, ""), "");
+    return LLVMBuildTrunc(b->at, r, with_lanes(LLVMInt16TypeInContext(b->context), lanes), "");
+}
+
+/* Between f32 and the two half formats. */
+static LLVMValueRef from_half(JitBuild *b, KBase base, LLVMValueRef x, int lanes)
+{
+    LLVMTypeRef f32 = with_lanes(LLVMFloatTypeInContext(b->context), lanes);
+    if (base == KT_F16) {
+        LLVMTypeRef half = with_lanes(LLVMHalfTypeInContext(b->context), lanes);
+        return LLVMBuildFPExt(b->at, LLVMBuildBitCast(b->at, x, half, ""), f32, "");
+    }
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
+    LLVMValueRef wide = LLVMBuildZExt(b->at, x, with_lanes(i32, lanes), "");
+    LLVMValueRef sixteen = constant_lanes(b, LLVMConstInt(i32, 16, false), lanes);
+    return LLVMBuildBitCast(b->at, LLVMBuildShl(b->at, wide, sixteen, ""), f32, "");
+}
+
+static LLVMValueRef to_half(JitBuild *b, KBase base, LLVMValueRef x, int lanes)
+{
+    if (base == KT_BF16)
+        return bf16_from_f32(b, x, lanes);
+    LLVMTypeRef half = with_lanes(LLVMHalfTypeInContext(b->context), lanes);
+    LLVMTypeRef bits = with_lanes(LLVMInt16TypeInContext(b->context), lanes);
+    return LLVMBuildBitCast(b->at, LLVMBuildFPTrunc(b->at, x, half, ""), bits, "");
+}
+
+/* A conversion between the formats that LLVM computes with. */
+static LLVMValueRef convert(JitBuild *b, KType from, KType to, LLVMValueRef x)
+{
+    LLVMTypeRef type = jit_type(b, to);
+    if (to.base == KT_MASK)
+        return compare(b, KO_NE, from.base, x, LLVMConstNull(LLVMTypeOf(x)));
+    if (is_float(from.base)) {
+        if (is_float(to.base))
+            return LLVMBuildFPCast(b->at, x, type, "");
+        return is_unsigned(to.base) ? LLVMBuildFPToUI(b->at, x, type, "")
+                                    : LLVMBuildFPToSI(b->at, x, type, "");
+    }
+    if (is_float(to.base))
+        return is_unsigned(from.base) ? LLVMBuildUIToFP(b->at, x, type, "")
+                                      : LLVMBuildSIToFP(b->at, x, type, "");
+    return LLVMBuildIntCast2(b->at, x, type, !is_unsigned(from.base), "");
+}
+
+static LLVMValueRef build_cvt(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]);
+    KType from = e->arg[0]->type, to = e->type;
+    if (is_half(from.base)) {
+        x = from_half(b, from.base, x, from.lanes);
+        from.base = KT_F32;
+    }
+    if (is_half(to.base))
+        return to_half(b, to.base, convert(b, from, KTYPE(KT_F32, to.lanes), x), to.lanes);
+    return from.base == to.base ? x : convert(b, from, to, x);
+}
+
+static LLVMValueRef build_splat(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]);
+    if (e->type.lanes == 1)
+        return x;
+    LLVMTypeRef type = jit_type(b, e->type);
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
+    LLVMValueRef zero = LLVMConstInt(i32, 0, false);
+    LLVMValueRef first = LLVMBuildInsertElement(b->at, LLVMGetPoison(type), x, zero, "");
+    return LLVMBuildShuffleVector(b->at, first, LLVMGetPoison(type),
+                                  constant_lanes(b, zero, e->type.lanes), "");
+}
+
+/* Halves onto halves: lane i with lane i + n/2, until one is left. */
+static LLVMValueRef build_reduce(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]);
+    int *lanes = ARENA_ARRAY(b->arena, int, e->arg[0]->type.lanes);
+    for (int n = e->arg[0]->type.lanes / 2; n >= 1; n /= 2) {
+        for (int i = 0; i < n; i++)
+            lanes[i] = i;
+        LLVMValueRef low = shuffle(b, x, NULL, lanes, n);
+        for (int i = 0; i < n; i++)
+            lanes[i] = n + i;
+        x = binary(b, e->op, e->type.base, low, shuffle(b, x, NULL, lanes, n));
+    }
+    return x;
+}
+
+static LLVMValueRef build_call(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef *f = jit_map_get(&b->funcs, e->func);
+    if (f == NULL) {
+        b->broken = "a call of a function that the program does not list";
+        return LLVMGetPoison(jit_type(b, e->type));
+    }
+    LLVMValueRef args[3];
+    for (int i = 0; i < e->func->n_params; i++)
+        args[i] = jit_expr(b, e->arg[i]);
+    return LLVMBuildCall2(b->at, LLVMGlobalGetValueType(*f), *f, args, (unsigned)e->func->n_params,
+                          "");
+}
+
+LLVMValueRef jit_expr(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x[3] = {NULL, NULL, NULL};
+    LLVMTypeRef type = jit_type(b, e->type);
+    switch (e->kind) {
+    case KE_CONST:
+        return build_constant(b, e);
+    case KE_INDEX:
+        return LLVMBuildIntCast2(b->at, jit_affine(b, &e->at), type, true, "");
+    case KE_GET:
+        return build_get(b, e);
+    case KE_LETREF:
+        return build_letref(b, e);
+    case KE_LOAD:
+        return build_load(b, e);
+    case KE_SPLAT:
+        return build_splat(b, e);
+    case KE_UN:
+        return build_unary(b, e);
+    case KE_CVT:
+        return build_cvt(b, e);
+    case KE_REDUCE:
+        return build_reduce(b, e);
+    case KE_CALL:
+        return build_call(b, e);
+    default:
+        break;
+    }
+    for (int i = 0; i < 3 && e->arg[i] != NULL; i++)
+        x[i] = jit_expr(b, e->arg[i]);
+    switch (e->kind) {
+    case KE_FMA:
+        return jit_intrinsic(b, "llvm.fma", &type, 1, x, 3);
+    case KE_BIN:
+        return binary(b, e->op, e->type.base, x[0], x[1]);
+    case KE_CMP:
+        return compare(b, e->op, e->arg[0]->type.base, x[0], x[1]);
+    case KE_SELECT:
+        return LLVMBuildSelect(b->at, x[0], x[1], x[2], "");
+    case KE_SHUF:
+        return shuffle(b, x[0], x[1], e->shuf, e->type.lanes);
+    default:
+        b->broken = "an expression of no kind";
+        return LLVMGetPoison(type);
+    }
+}
