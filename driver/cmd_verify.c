@@ -1,0 +1,163 @@
+/* `cnncc verify MODEL.onnx`: do all back ends compute the same?
+ *
+ * The reference is the interpreter on the imported graph, before any pass, or the outputs of
+ * --test-data. Each back end of --backend runs on the same inputs (files, test data, or seeded
+ * random numbers); every output is compared, and one line says how far it is off. --per-node does
+ * the same with every value that survives the passes made an output (driver/per_node.c). */
+#include "driver/backend.h"
+#include "driver/per_node.h"
+#include "driver/tensors.h"
+#include "driver/verify.h"
+
+#include <string.h>
+
+/* Words of --backend. */
+typedef struct Chosen {
+    bool kind[3]; /* by BackendKind */
+} Chosen;
+
+static bool choose_backends(Cli *c, Chosen *chosen)
+{
+    const char *list = c->o->backend;
+    if (list == NULL) {
+        chosen->kind[BACKEND_INTERP] = c->o->test_data != NULL;
+        chosen->kind[BACKEND_C] = true;
+        chosen->kind[BACKEND_JIT] = jit_available();
+        return true;
+    }
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        BackendKind kind;
+        if (!backend_find(list, n, &kind))
+            return usage_error(&c->diag, "--backend is a list of interp, c, jit, not \"%s\"",
+                               c->o->backend);
+        chosen->kind[kind] = true;
+        list += n + (list[n] == ',');
+    }
+    return true;
+}
+
+Tolerance verify_tolerance(const Cli *c)
+{
+    return (Tolerance){.rtol = c->o->rtol >= 0 ? c->o->rtol : 1e-3, .atol = c->o->atol};
+}
+
+void verify_print(Cli *c, const char *label, const Value *v, const Difference *d)
+{
+    printf("%s: %s \"%s\" %s%s: ", d->n_wrong ? "DIFFERS" : "ok", label, v->name,
+           dtype_name(v->dtype), shape_str(c->arena, &v->shape));
+    if (d->max_abs == 0 && d->n_wrong == 0) {
+        printf("equal\n");
+        return;
+    }
+    printf("max abs %.3g, max rel %.3g, max ulp %.0f", d->max_abs, d->max_rel, d->max_ulp);
+    if (d->n_wrong)
+        printf("; %lld wrong, the worst at %s: %.9g, expected %.9g", (long long)d->n_wrong,
+               position_str(c->arena, &v->shape, d->at), d->got, d->want);
+    printf("\n");
+}
+
+/* Runs one back end and compares its outputs; *n_wrong counts those that differ. */
+static bool check_backend(Cli *c, const Backend *b, const Graph *g, const VerifyData *data,
+                          int *n_wrong)
+{
+    Tensor **out = backend_outputs(c, g);
+    if (!backend_run(c, b, data->in, out))
+        return false;
+    for (int i = 0; i < g->n_outputs; i++) {
+        Difference d = tensor_compare(out[i], data->want[i], verify_tolerance(c));
+        verify_print(c, backend_label(b), g->outputs[i], &d);
+        *n_wrong += d.n_wrong > 0;
+    }
+    fflush(stdout);
+    return true;
+}
+
+bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user)
+{
+    const StringList *compilers = &c->o->compilers;
+    int n = kind == BACKEND_C && compilers->n > 0 ? compilers->n : 1;
+    for (int i = 0; i < n; i++) {
+        const char *compiler = compilers->n > 0 ? compilers->item[i] : NULL;
+        Backend *b = backend_compiled(c, kind, p, compiler);
+        if (b == NULL || !check(c, b, user))
+            return false;
+    }
+    return true;
+}
+
+typedef struct OutputCheck {
+    const Graph *graph;
+    const VerifyData *data;
+    int n_wrong;
+} OutputCheck;
+
+static bool check_outputs(Cli *c, const Backend *b, void *user)
+{
+    OutputCheck *check = user;
+    return check_backend(c, b, check->graph, check->data, &check->n_wrong);
+}
+
+/* Inputs and the reference's outputs. */
+static bool make_data(Cli *c, const Graph *g, VerifyData *data)
+{
+    Random random = {(uint64_t)c->o->seed};
+    data->in = ARENA_ARRAY(c->arena, const Tensor *, g->n_inputs);
+    data->want = ARENA_ARRAY(c->arena, const Tensor *, g->n_outputs);
+    const char *dir = c->o->test_data;
+    if (dir)
+        return tensors_read_folder(c, dir, "input", g->inputs, g->n_inputs, data->in) &&
+               tensors_read_folder(c, dir, "output", g->outputs, g->n_outputs, data->want);
+    if (!inputs_read(c, g, &random, data->in))
+        return false;
+    Tensor **out = backend_outputs(c, g);
+    double start = cli_seconds();
+    if (!backend_run(c, backend_interp(c, g), data->in, out))
+        return false;
+    if (c->o->time)
+        printf("interp: %.3f s\n", cli_seconds() - start);
+    for (int i = 0; i < g->n_outputs; i++)
+        data->want[i] = out[i];
+    return true;
+}
+
+/* The comparison of outputs; the number that differ is added to *n_wrong. */
+static bool verify_outputs(Cli *c, const PipelineOptions *p, const Chosen *chosen, int *n_wrong)
+{
+    Graph *g = cli_load(c, p);
+    VerifyData data;
+    if (g == NULL || !make_data(c, g, &data))
+        return false;
+    if (chosen->kind[BACKEND_INTERP] && !check_backend(c, backend_interp(c, g), g, &data, n_wrong))
+        return false;
+    if (!chosen->kind[BACKEND_C] && !chosen->kind[BACKEND_JIT])
+        return true;
+    Pipeline built = {0};
+    if (!pipeline_compile(g, p, &built))
+        return false;
+    OutputCheck check = {g, &data, 0};
+    for (int kind = BACKEND_C; kind <= BACKEND_JIT; kind++)
+        if (chosen->kind[kind] &&
+            !verify_compiled(c, (BackendKind)kind, built.program, check_outputs, &check))
+            return false;
+    *n_wrong += check.n_wrong;
+    return true;
+}
+
+int cmd_verify(Cli *c)
+{
+    PipelineOptions p;
+    Chosen chosen = {{false}};
+    int n_wrong = 0;
+    if (!choose_backends(c, &chosen) || !cli_pipeline_options(c, &p))
+        return cli_failed(c);
+    bool done = true;
+    if (!c->o->per_node)
+        done = verify_outputs(c, &p, &chosen, &n_wrong);
+    for (int kind = BACKEND_C; c->o->per_node && done && kind <= BACKEND_JIT; kind++)
+        if (chosen.kind[kind])
+            done = verify_per_node(c, &p, (BackendKind)kind, &n_wrong);
+    if (!done)
+        return cli_failed(c);
+    return n_wrong ? STATUS_FAILED : STATUS_OK;
+}

@@ -1,0 +1,141 @@
+/* From the command line to a compilation: what every command that reads a model does first.
+ *
+ * In come the Options, out go PipelineOptions with all files read and all names resolved, and the
+ * graph. Errors of the command line itself have status 2. */
+#include "driver/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double cli_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int cli_failed(const Cli *c)
+{
+    return c->diag.status == STATUS_OK ? STATUS_FAILED : (int)c->diag.status;
+}
+
+/* Splits "NAME=VALUE" at the last '='; NULL when there is none or a side is empty. */
+static const char *split_binding(Arena *a, const char *text, char **name)
+{
+    const char *equals = strrchr(text, '=');
+    if (equals == NULL || equals == text || equals[1] == '\0')
+        return NULL;
+    *name = arena_strndup(a, text, (size_t)(equals - text));
+    return equals + 1;
+}
+
+static bool bind_dims(Cli *c, ImportOptions *import)
+{
+    const StringList *list = &c->o->dims;
+    DimBinding *dims = ARENA_ARRAY(c->arena, DimBinding, list->n);
+    for (int i = 0; i < list->n; i++) {
+        char *symbol, *end;
+        const char *value = split_binding(c->arena, list->item[i], &symbol);
+        long long extent = value ? strtoll(value, &end, 10) : 0;
+        if (value == NULL || *end || extent < 1 || extent > INT32_MAX)
+            return usage_error(&c->diag, "--dim takes SYMBOL=N, N from 1 on, not \"%s\"",
+                               list->item[i]);
+        dims[i] = (DimBinding){symbol, extent};
+    }
+    import->dims = dims;
+    import->n_dims = list->n;
+    return true;
+}
+
+static bool bind_freezes(Cli *c, ImportOptions *import)
+{
+    const StringList *list = &c->o->freezes;
+    FreezeBinding *freezes = ARENA_ARRAY(c->arena, FreezeBinding, list->n);
+    for (int i = 0; i < list->n; i++) {
+        char *input;
+        const char *path = split_binding(c->arena, list->item[i], &input);
+        if (path == NULL)
+            return usage_error(&c->diag, "--freeze takes INPUT=FILE, not \"%s\"", list->item[i]);
+        const Tensor *t = tensor_read_file(c->arena, &c->diag, path);
+        if (t == NULL)
+            return false;
+        freezes[i] = (FreezeBinding){input, t};
+    }
+    import->freezes = freezes;
+    import->n_freezes = list->n;
+    return true;
+}
+
+/* Whether a pass, or one of the stages around the passes, has this name. */
+static bool is_stage(const char *name)
+{
+    if (strcmp(name, "import") == 0 || strcmp(name, "kernels") == 0)
+        return true;
+    for (int i = 0; pass_at(i); i++)
+        if (strcmp(pass_at(i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The words of --conv, in the order of ConvChoice. */
+static const char *const conv_names[] = {"auto", "direct", "im2col", "winograd"};
+
+static ConvChoice conv_choice(const char *name)
+{
+    for (int i = 0; name && i < 4; i++)
+        if (strcmp(name, conv_names[i]) == 0)
+            return (ConvChoice)i;
+    return CONV_AUTO;
+}
+
+bool cli_pipeline_options(Cli *c, PipelineOptions *p)
+{
+    const Options *o = c->o;
+    *p = (PipelineOptions){.target = target_find(o->target ? o->target : "native")};
+    if (p->target == NULL)
+        return usage_error(&c->diag, "unknown target \"%s\"", o->target);
+    if (o->dump && strcmp(o->dump, "all") != 0 && !is_stage(o->dump))
+        return usage_error(&c->diag, "no pass is called \"%s\"", o->dump);
+    if (o->stop_after && !is_stage(o->stop_after))
+        return usage_error(&c->diag, "no pass is called \"%s\"", o->stop_after);
+    p->passes = (PassOptions){.conv = conv_choice(o->conv),
+                              .dump = o->dump,
+                              .stop_after = o->stop_after,
+                              .time = o->time,
+                              .dump_to = stdout};
+    return bind_dims(c, &p->import) && bind_freezes(c, &p->import);
+}
+
+const char *cli_options_text(Cli *c, const PipelineOptions *p)
+{
+    const Options *o = c->o;
+    Arena *a = c->arena;
+    char *text = arena_printf(a, "--target %s", p->target->name);
+    if (p->passes.conv != CONV_AUTO)
+        text = arena_printf(a, "%s --conv %s", text, conv_names[p->passes.conv]);
+    if (o->threads > 1)
+        text = arena_printf(a, "%s --threads %lld", text, (long long)o->threads);
+    for (int i = 0; i < p->import.n_dims; i++)
+        text = arena_printf(a, "%s --dim %s", text, o->dims.item[i]);
+    for (int i = 0; i < p->import.n_freezes; i++)
+        text = arena_printf(a, "%s --freeze %s", text, p->import.freezes[i].input);
+    return text;
+}
+
+const char *cli_name(Cli *c)
+{
+    if (c->o->name)
+        return c->o->name;
+    const char *slash = strrchr(c->o->model, '/');
+    const char *base = slash ? slash + 1 : c->o->model;
+    const char *dot = strrchr(base, '.');
+    size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    return c_identifier(c->arena, arena_strndup(c->arena, base, n));
+}
+
+Graph *cli_load(Cli *c, const PipelineOptions *p)
+{
+    ModelSource source = {.path = c->o->model};
+    return pipeline_load(c->arena, &c->diag, &source, p);
+}

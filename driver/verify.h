@@ -1,0 +1,24 @@
+/* What the two forms of `cnncc verify` share. */
+#ifndef CNNCC_DRIVER_VERIFY_H
+#define CNNCC_DRIVER_VERIFY_H
+
+#include "driver/backend.h"
+#include "driver/compare.h"
+
+/* Inputs and expected outputs, in graph order. */
+typedef struct VerifyData {
+    const Tensor **in, **want;
+} VerifyData;
+
+/* --rtol and --atol, with their defaults. */
+Tolerance verify_tolerance(const Cli *c);
+
+/* Prints one line on one value of one back end. */
+void verify_print(Cli *c, const char *label, const Value *v, const Difference *d);
+
+/* Calls `check` with every back end of a kind that --cc asks for: one a compiler, or the one JIT.
+ * False after a diagnostic. */
+typedef bool (*VerifyCheck)(Cli *c, const Backend *b, void *user);
+bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user);
+
+#endif
