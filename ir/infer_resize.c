@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-static const double max_extent = 1 << 30;
+static const int64_t max_extent = INT64_C(1) << 30;
 
 /* The axes that the lists name, non-negative and different. */
 static bool named_axes(Graph *g, const Node *n, int axes[MAX_RANK], int *n_axes)
@@ -73,7 +73,7 @@ static bool scale_extents(Graph *g, Node *n, Shape *out)
             return node_error(g, n, "scale %g of axis %d is not positive", p->scale[i], i);
         if (p->scale[i] == 1)
             continue;
-        if (!(extent >= 0 && extent <= max_extent))
+        if (!(extent >= 0 && extent <= (double)max_extent))
             return node_error(g, n, "scale %g makes axis %d too large", p->scale[i], i);
         out->dim[i] = (int64_t)extent;
     }
@@ -117,7 +117,7 @@ static bool take_wanted(Graph *g, Node *n, const int64_t *sizes, const int *axes
     }
     for (int k = 0; k < n_axes && p->aspect != ASPECT_STRETCH; k++) {
         double extent = floor((double)out->dim[axes[k]] * common + 0.5);
-        if (!(extent <= max_extent))
+        if (!(extent <= (double)max_extent))
             return node_error(g, n, "the common scale %g makes axis %d too large", common, axes[k]);
         p->scale[axes[k]] = common;
         out->dim[axes[k]] = (int64_t)extent;
