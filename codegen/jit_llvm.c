@@ -36,8 +36,9 @@ struct Jit {
     char *error; /* why compilation failed */
 };
 
-static const char pipeline[] =
-    "always-inline,function(mem2reg,early-cse,instcombine,loop-mssa(licm),gvn,simplifycfg)";
+/* Instcombine may stop before its fixpoint: by default it would abort the process then. */
+static const char pipeline[] = "always-inline,function(mem2reg,early-cse,instcombine<no-verify-"
+                               "fixpoint>,loop-mssa(licm),gvn,simplifycfg)";
 
 bool jit_available(void)
 {
