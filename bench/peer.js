@@ -1,6 +1,6 @@
 // Times ONNX Runtime (the CPU library inside the npm package onnxruntime-node) on models.
 //
-//   node ort.js RUNS THREADS MODEL.onnx…      prints: MODEL <tab> median ms
+//   node peer.js RUNS THREADS MODEL.onnx…      prints: MODEL <tab> median ms
 //
 // Inputs are filled with seeded noise in [-1, 1]; symbolic dimensions become 1. Batch 1, fp32.
 const ort = require('onnxruntime-node');
