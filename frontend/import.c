@@ -1,0 +1,123 @@
+/* The import: checks in an order that gives the most useful message first, then values, then the
+ * nodes one by one in topological order, each with known types and shapes when it is reached. */
+#include "frontend/import.h"
+
+#include <string.h>
+
+const char *proto_name(const char *s)
+{
+    return s ? s : "";
+}
+
+const char *proto_label(Arena *a, const Onnx__NodeProto *p, size_t index)
+{
+    const char *name = proto_name(p->name);
+    const char *op = proto_name(p->op_type);
+    if (name[0] == '\0' && p->n_output)
+        name = p->output[0];
+    return arena_printf(a, "%s \"%s\" (#%zu)", op[0] ? op : "node", name, index);
+}
+
+/* Operators of our own domain are made by passes; a model cannot have them. */
+OpKind proto_op(const Onnx__NodeProto *p)
+{
+    const char *domain = proto_name(p->domain);
+    OpKind op = op_find(domain, proto_name(p->op_type));
+    bool own = strcmp(domain, "cnncc") == 0;
+    return own || !import_operator_known(op) ? OP_NONE : op;
+}
+
+bool import_check_operators(Importer *im)
+{
+    bool ok = true;
+    for (size_t i = 0; i < im->proto->n_node; i++) {
+        const Onnx__NodeProto *p = im->proto->node[i];
+        const char *domain = proto_name(p->domain);
+        if (proto_op(p) != OP_NONE)
+            continue;
+        ok = false;
+        diag_unsupported(im->diag, "%s: operator %s%s%s is not supported",
+                         proto_label(im->arena, p, i), domain, domain[0] ? "." : "",
+                         proto_name(p->op_type));
+    }
+    return ok;
+}
+
+bool import_check_versions(Importer *im)
+{
+    const Onnx__ModelProto *m = im->model;
+    for (size_t i = 0; i < m->n_opset_import; i++) {
+        const char *domain = proto_name(m->opset_import[i]->domain);
+        if (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0)
+            im->opset = m->opset_import[i]->version;
+    }
+    if (m->ir_version < 1)
+        return diag_error(im->diag, "the model states no IR version");
+    if (im->opset == 0)
+        return diag_error(im->diag, "the model imports no operator set of ONNX");
+    if (m->ir_version < MIN_IR_VERSION || m->ir_version > MAX_IR_VERSION)
+        return diag_unsupported(im->diag, "IR version %lld; %d to %d are supported",
+                                (long long)m->ir_version, MIN_IR_VERSION, MAX_IR_VERSION);
+    if (im->opset < MIN_OPSET || im->opset > MAX_OPSET)
+        return diag_unsupported(im->diag, "operator set %lld; %d to %d are supported",
+                                (long long)im->opset, MIN_OPSET, MAX_OPSET);
+    return true;
+}
+
+static bool check_whole(Importer *im)
+{
+    if (im->proto == NULL)
+        return diag_error(im->diag, "the model has no graph");
+    if (im->proto->n_node == 0)
+        return diag_error(im->diag, "the graph is empty: it has no nodes");
+    if (im->proto->n_output == 0)
+        return diag_error(im->diag, "the graph has no outputs");
+    if (im->proto->n_sparse_initializer)
+        return diag_unsupported(im->diag, "sparse initializers are not supported");
+    return true;
+}
+
+static void describe(Importer *im, const char *sha256)
+{
+    Graph *g = im->graph;
+    const char *name = proto_name(im->proto->name);
+    const char *producer = proto_name(im->model->producer_name);
+    const char *version = proto_name(im->model->producer_version);
+    g->name = name[0] ? name : "model";
+    g->ir_version = im->model->ir_version;
+    g->opset = im->opset;
+    g->producer = version[0] ? arena_printf(im->arena, "%s %s", producer, version) : producer;
+    memcpy(g->sha256, sha256, sizeof g->sha256);
+}
+
+static bool import_nodes(Importer *im)
+{
+    size_t *order = import_order(im);
+    if (order == NULL)
+        return false;
+    for (size_t i = 0; i < im->proto->n_node; i++)
+        if (!import_one_node(im, order[i]))
+            return false;
+    return true;
+}
+
+Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *folder,
+                    const char *sha256, const ImportOptions *o)
+{
+    static const ImportOptions none;
+    Importer im = {.arena = a,
+                   .diag = d,
+                   .graph = graph_new(a, d),
+                   .model = m,
+                   .proto = m->graph,
+                   .options = o ? o : &none,
+                   .folder = folder,
+                   .values = strmap_new(a),
+                   .dims = strmap_new(a)};
+    if (!check_whole(&im) || !import_check_operators(&im) || !import_check_versions(&im))
+        return NULL;
+    describe(&im, sha256);
+    if (!import_values(&im) || !import_nodes(&im) || !import_outputs(&im))
+        return NULL;
+    return graph_compact(im.graph) && graph_verify(im.graph, "import") ? im.graph : NULL;
+}

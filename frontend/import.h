@@ -1,0 +1,145 @@
+/* The importer's inside: ONNX nodes -> graph nodes. Private to frontend/.
+ *
+ * Every operator arrives in one canonical form, whatever its opset:
+ *   - attributes that later opsets still have go to the parameters;
+ *   - what an old opset had as an attribute and a newer one has as an input (axes of Squeeze,
+ *     Unsqueeze; split; min, max of Clip; pads, value of Pad) goes to the parameters too, and the
+ *     node then has no such input: inference takes inputs where there are some;
+ *   - Slice always has its starts, ends, axes and steps as inputs (constants are made), Resize
+ *     its scales or sizes;
+ *   - Sum, Mean and Min, Max of other than two operands, Dropout, Upsample, Constant are rewritten
+ *     into the operators that exist everywhere.
+ * Nodes whose operands are known (shape arithmetic) are computed at once and leave constants. */
+#ifndef CNNCC_FRONTEND_IMPORT_H
+#define CNNCC_FRONTEND_IMPORT_H
+
+#include "frontend/frontend.h"
+#include "frontend/onnx.pb-c.h"
+#include "frontend/strmap.h"
+#include "ir/ops.h"
+
+enum {
+    MIN_OPSET = 7,
+    MAX_OPSET = 25,
+    MIN_IR_VERSION = 3,
+    MAX_IR_VERSION = 13,
+};
+
+/* No value of a graph may need more bytes than this. */
+#define MAX_VALUE_BYTES ((int64_t)1 << 40)
+
+typedef struct Importer {
+    Arena *arena;
+    Diag *diag;
+    Graph *graph;
+    const Onnx__ModelProto *model;
+    const Onnx__GraphProto *proto;
+    const ImportOptions *options;
+    const char *folder; /* of the model, for external data; NULL: there is none */
+    int64_t opset;      /* of ONNX's own domain */
+    StrMap values;      /* ONNX name -> Value */
+    StrMap dims;        /* symbol -> int64_t */
+    Node *node;         /* being imported, for messages */
+    bool *attr_seen;    /* of the node being imported: attributes that were asked for */
+} Importer;
+
+/* Imports a decoded model. `folder` is where external data may lie (NULL: nowhere). */
+Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *folder,
+                    const char *sha256, const ImportOptions *o);
+
+/* ---- stages of the import (import.c calls them in this order) ---- */
+
+/* Lists all nodes whose operator is not in the table; false when there are any. */
+bool import_check_operators(Importer *im);
+/* Finds the model's opset; false when it is missing or out of range. */
+bool import_check_versions(Importer *im);
+/* Makes constants of the initializers and values of the inputs; pins symbolic dimensions. */
+bool import_values(Importer *im);
+/* A topological order of the nodes (indices into proto->node), the file's own where that is
+ * legal; NULL after naming a cycle, a duplicate or an undefined name. */
+size_t *import_order(Importer *im);
+/* Imports one node: parameters, rewriting, inference, folding. */
+bool import_one_node(Importer *im, size_t index);
+/* Marks the graph's outputs; compares types with what the model states. */
+bool import_outputs(Importer *im);
+
+/* ---- tools of the stages ---- */
+
+/* `Conv "name" (#3)` */
+const char *proto_label(Arena *a, const Onnx__NodeProto *p, size_t index);
+/* "" for a missing name. */
+const char *proto_name(const char *s);
+/* The table's row for a node; OP_NONE when there is none. */
+OpKind proto_op(const Onnx__NodeProto *p);
+/* Whether the import column of the operator's row is there. */
+bool import_operator_known(OpKind op);
+
+/* ONNX's TensorProto.DataType to ours, DT_NONE when cnncc has no such type, and back. */
+DType dtype_from_onnx(int32_t onnx_type);
+int32_t dtype_to_onnx(DType t);
+
+/* A tensor from its message. The data may be that of the message (in the arena, not copied).
+ * `what` names it in messages; `folder` is where external data may lie (NULL: refused). */
+Tensor *tensor_from_proto(Arena *a, Diag *d, const Onnx__TensorProto *p, const char *what,
+                          const char *folder);
+/* Reads `bytes` bytes that the message says lie in another file. */
+void *external_data_read(Arena *a, Diag *d, const Onnx__TensorProto *p, size_t bytes,
+                         const char *what, const char *folder);
+/* The inverse of tensor_from_proto, with raw data that is not copied. */
+void tensor_to_proto(Arena *a, const Tensor *t, const char *name, Onnx__TensorProto *p);
+
+/* False (with a message) when a value of this type is larger than cnncc can handle. */
+bool import_check_size(Importer *im, const char *what, DType t, const Shape *s);
+
+/* A constant of the importer's own making. */
+Value *import_const_i64(Importer *im, const char *name, const int64_t *data, int64_t count);
+Value *import_const_f32(Importer *im, const char *name, const float *data, int64_t count);
+/* A new node before the one being imported, inferred and folded; returns its only output. */
+Value *import_emit(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in);
+/* Drops inputs from `count` on. */
+void import_keep_inputs(Node *n, int count);
+/* Whether input `i` is given. */
+bool import_has_input(const Node *n, int i);
+/* Infers a node; folds it when its operands are known. */
+bool import_finish(Importer *im, Node *n);
+
+/* ---- attributes of the node being imported ----
+ * Each getter leaves *value alone when the attribute is absent, and returns false after a message
+ * when it has another type or does not fit. An attribute that nobody asks for is an error. */
+
+bool attr_present(Importer *im, const Onnx__NodeProto *p, const char *name);
+bool attr_int(Importer *im, const Onnx__NodeProto *p, const char *name, int64_t *value);
+bool attr_bool(Importer *im, const Onnx__NodeProto *p, const char *name, bool *value);
+bool attr_float(Importer *im, const Onnx__NodeProto *p, const char *name, double *value);
+bool attr_string(Importer *im, const Onnx__NodeProto *p, const char *name, const char **value);
+/* At most `max` integers; *count tells how many, and stays when the attribute is absent. */
+bool attr_ints(Importer *im, const Onnx__NodeProto *p, const char *name, int64_t *values, int max,
+               int *count);
+/* Any number of integers or floats, as they lie in the message. */
+bool attr_int_list(Importer *im, const Onnx__NodeProto *p, const char *name, const int64_t **values,
+                   size_t *count);
+bool attr_floats(Importer *im, const Onnx__NodeProto *p, const char *name, const float **values,
+                 size_t *count);
+/* The tensor's message. */
+bool attr_tensor(Importer *im, const Onnx__NodeProto *p, const char *name,
+                 const Onnx__TensorProto **value);
+/* One of `words` (ended by NULL); *value is its index. */
+bool attr_word(Importer *im, const Onnx__NodeProto *p, const char *name, const char *const *words,
+               int *value);
+/* Attributes that change nothing here. */
+void attr_ignore(Importer *im, const Onnx__NodeProto *p, const char *name);
+/* Reports attributes that were not asked for. */
+bool attr_all_seen(Importer *im, const Onnx__NodeProto *p);
+
+/* ---- the import column of the operator table ---- */
+
+/* Reads the attributes of `p` into `n`, whose inputs and outputs are in place already; may turn
+ * `n` into another operator. Reports what is wrong and returns false. */
+typedef bool ImportFn(Importer *im, const Onnx__NodeProto *p, Node *n);
+
+#define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
+    ImportFn import_##import CNNCC_PENDING;
+#include "ir/ops.def"
+#undef OP
+
+#endif

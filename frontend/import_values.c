@@ -1,0 +1,320 @@
+/* The values that no node makes: initializers and inputs; and the graph's outputs.
+ *
+ * Every dimension becomes a number here. A symbol is pinned by --dim, by the shape of a frozen
+ * input, or, when it is the leading dimension of an input, to 1; the rest is an error that names
+ * it. A dimension without number or symbol goes by the name "INPUT.AXIS". */
+#include "frontend/import.h"
+
+#include <string.h>
+
+bool import_check_size(Importer *im, const char *what, DType t, const Shape *s)
+{
+    int64_t numel;
+    if (!shape_checked_numel(s, &numel))
+        return diag_error(im->diag, "%s: shape %s is too large", what, shape_str(im->arena, s));
+    int64_t size = (int64_t)dtype_size(t);
+    if (size && numel > MAX_VALUE_BYTES / size)
+        return diag_error(im->diag, "%s: shape %s needs %lld bytes, the limit is %lld", what,
+                          shape_str(im->arena, s), (long long)(numel * size),
+                          (long long)MAX_VALUE_BYTES);
+    return true;
+}
+
+static bool import_initializers(Importer *im)
+{
+    for (size_t i = 0; i < im->proto->n_initializer; i++) {
+        const Onnx__TensorProto *p = im->proto->initializer[i];
+        const char *name = proto_name(p->name);
+        const char *what = arena_printf(im->arena, "initializer \"%s\"", name);
+        if (name[0] == '\0')
+            return diag_error(im->diag, "initializer %zu has no name", i);
+        const Tensor *t = tensor_from_proto(im->arena, im->diag, p, what, im->folder);
+        if (t == NULL)
+            return false;
+        if (strmap_put(&im->values, name, graph_constant(im->graph, name, t)))
+            return diag_error(im->diag, "%s is defined twice", what);
+        if (dtype_is_float(t->dtype))
+            im->graph->n_parameters += shape_numel(&t->shape);
+    }
+    return true;
+}
+
+/* ---- symbolic dimensions ---- */
+
+typedef Onnx__TensorShapeProto__Dimension Dim;
+
+static int64_t *new_extent(Importer *im, int64_t extent)
+{
+    int64_t *p = ARENA_NEW(im->arena, int64_t);
+    *p = extent;
+    return p;
+}
+
+/* The symbol of a dimension, NULL when it is a number. */
+static const char *dim_symbol(Importer *im, const char *input, const Dim *dim, size_t axis)
+{
+    if (dim->has_dim_value && dim->dim_value >= 0)
+        return NULL;
+    const char *symbol = proto_name(dim->dim_param);
+    return symbol[0] ? symbol : arena_printf(im->arena, "%s.%zu", input, axis);
+}
+
+static const Onnx__TensorShapeProto *info_shape(const Onnx__ValueInfoProto *v)
+{
+    return v->type && v->type->tensor_type ? v->type->tensor_type->shape : NULL;
+}
+
+static bool is_free_input(Importer *im, const Onnx__ValueInfoProto *v)
+{
+    return strmap_get(&im->values, proto_name(v->name)) == NULL;
+}
+
+static const Tensor *frozen(const Importer *im, const char *input)
+{
+    for (int i = 0; i < im->options->n_freezes; i++)
+        if (strcmp(im->options->freezes[i].input, input) == 0)
+            return im->options->freezes[i].tensor;
+    return NULL;
+}
+
+static bool pin_options(Importer *im)
+{
+    for (int i = 0; i < im->options->n_dims; i++) {
+        const DimBinding *b = &im->options->dims[i];
+        if (b->extent < 1)
+            return diag_error(im->diag, "--dim %s=%lld: must be at least 1", b->symbol,
+                              (long long)b->extent);
+        strmap_put(&im->dims, b->symbol, new_extent(im, b->extent));
+    }
+    return true;
+}
+
+/* The symbols of an input that --freeze gives are pinned by the tensor's shape. */
+static bool pin_frozen(Importer *im, const Onnx__ValueInfoProto *v)
+{
+    const char *name = proto_name(v->name);
+    const Tensor *t = frozen(im, name);
+    const Onnx__TensorShapeProto *s = info_shape(v);
+    if (t == NULL || s == NULL)
+        return true;
+    if (s->n_dim != (size_t)t->shape.rank)
+        return diag_error(im->diag, "--freeze %s: the tensor has rank %d, the input %zu", name,
+                          t->shape.rank, s->n_dim);
+    for (size_t i = 0; i < s->n_dim; i++) {
+        const char *symbol = dim_symbol(im, name, s->dim[i], i);
+        if (symbol && strmap_get(&im->dims, symbol) == NULL)
+            strmap_put(&im->dims, symbol, new_extent(im, t->shape.dim[i]));
+    }
+    return true;
+}
+
+/* A leading symbol that nobody pinned is taken for the batch. */
+static void pin_batch(Importer *im, const Onnx__ValueInfoProto *v)
+{
+    const char *name = proto_name(v->name);
+    const Onnx__TensorShapeProto *s = info_shape(v);
+    if (s == NULL || s->n_dim == 0 || !is_free_input(im, v))
+        return;
+    const char *symbol = dim_symbol(im, name, s->dim[0], 0);
+    if (symbol == NULL || strmap_get(&im->dims, symbol))
+        return;
+    strmap_put(&im->dims, symbol, new_extent(im, 1));
+    diag_note(im->diag, "input \"%s\": leading dimension \"%s\" is taken as 1 (--dim %s=N sets it)",
+              name, symbol, symbol);
+}
+
+/* The number of one dimension of an input; reports an unpinned symbol. */
+static bool input_extent(Importer *im, const char *input, const Dim *dim, size_t axis,
+                         int64_t *extent)
+{
+    const char *symbol = dim_symbol(im, input, dim, axis);
+    *extent = dim->dim_value;
+    if (symbol == NULL)
+        return true;
+    const int64_t *pinned = strmap_get(&im->dims, symbol);
+    if (pinned == NULL)
+        return diag_error(im->diag,
+                          "input \"%s\": dimension %zu is symbolic (\"%s\"); give its size with "
+                          "--dim %s=N",
+                          input, axis, symbol, symbol);
+    *extent = *pinned;
+    return true;
+}
+
+/* ---- inputs ---- */
+
+static bool input_type(Importer *im, const Onnx__ValueInfoProto *v, DType *dtype, Shape *shape)
+{
+    const char *name = proto_name(v->name);
+    const Onnx__TensorShapeProto *s = info_shape(v);
+    if (v->type == NULL || v->type->tensor_type == NULL)
+        return diag_unsupported(im->diag, "input \"%s\" is not a tensor", name);
+    *dtype = dtype_from_onnx(v->type->tensor_type->elem_type);
+    if (*dtype == DT_NONE)
+        return diag_unsupported(im->diag, "input \"%s\": element type %d of ONNX is not supported",
+                                name, (int)v->type->tensor_type->elem_type);
+    if (s == NULL)
+        return diag_unsupported(im->diag, "input \"%s\" has no shape", name);
+    if (s->n_dim > MAX_RANK)
+        return diag_unsupported(im->diag, "input \"%s\": %zu dimensions, at most %d are supported",
+                                name, s->n_dim, MAX_RANK);
+    bool ok = true;
+    *shape = (Shape){.rank = (int)s->n_dim};
+    for (size_t i = 0; i < s->n_dim; i++)
+        ok = input_extent(im, name, s->dim[i], i, &shape->dim[i]) && ok;
+    return ok &&
+           import_check_size(im, arena_printf(im->arena, "input \"%s\"", name), *dtype, shape);
+}
+
+static bool import_frozen(Importer *im, const char *name, const Tensor *t, DType dtype,
+                          const Shape *shape)
+{
+    if (t->dtype != dtype || !shape_equal(&t->shape, shape))
+        return diag_error(im->diag, "--freeze %s: the tensor is %s%s, the input %s%s", name,
+                          dtype_name(t->dtype), shape_str(im->arena, &t->shape), dtype_name(dtype),
+                          shape_str(im->arena, shape));
+    strmap_put(&im->values, name, graph_constant(im->graph, name, t));
+    return true;
+}
+
+static bool import_input(Importer *im, const Onnx__ValueInfoProto *v)
+{
+    const char *name = proto_name(v->name);
+    DType dtype = DT_NONE;
+    Shape shape;
+    if (name[0] == '\0')
+        return diag_error(im->diag, "an input has no name");
+    const Value *there = strmap_get(&im->values, name);
+    if (there && !there->constant)
+        return diag_error(im->diag, "input \"%s\" is defined twice", name);
+    if (there)
+        return true; /* an initializer that is listed as an input, too: a constant */
+    if (!input_type(im, v, &dtype, &shape))
+        return false;
+    const Tensor *t = frozen(im, name);
+    if (t)
+        return import_frozen(im, name, t, dtype, &shape);
+    Graph *g = im->graph;
+    Value *value = graph_value(g, name, dtype, &shape);
+    value->is_input = true;
+    ARENA_PUSH(im->arena, g, inputs, n_inputs, cap_inputs, value);
+    strmap_put(&im->values, name, value);
+    return true;
+}
+
+static bool check_freeze_names(Importer *im)
+{
+    for (int i = 0; i < im->options->n_freezes; i++) {
+        const char *name = im->options->freezes[i].input;
+        bool found = false;
+        for (size_t k = 0; k < im->proto->n_input && !found; k++)
+            found = strcmp(proto_name(im->proto->input[k]->name), name) == 0;
+        if (!found)
+            return diag_error(im->diag, "--freeze %s: the model has no such input", name);
+    }
+    return true;
+}
+
+bool import_values(Importer *im)
+{
+    const Onnx__GraphProto *g = im->proto;
+    bool ok = check_freeze_names(im) && import_initializers(im) && pin_options(im);
+    for (size_t i = 0; ok && i < g->n_input; i++)
+        ok = pin_frozen(im, g->input[i]);
+    for (size_t i = 0; ok && i < g->n_input; i++)
+        pin_batch(im, g->input[i]);
+    bool all = true; /* every input is looked at, so that all unpinned symbols are listed */
+    for (size_t i = 0; ok && i < g->n_input; i++)
+        all = import_input(im, g->input[i]) && all;
+    return ok && all;
+}
+
+/* ---- outputs ---- */
+
+/* Whether a stated type and shape agree with what inference found, as far as they are stated. */
+static bool agrees(Importer *im, const Onnx__ValueInfoProto *v, const Value *value)
+{
+    if (v->type == NULL || v->type->tensor_type == NULL)
+        return true;
+    DType dtype = dtype_from_onnx(v->type->tensor_type->elem_type);
+    const Onnx__TensorShapeProto *s = info_shape(v);
+    if (dtype != DT_NONE && dtype != value->dtype)
+        return false;
+    if (s == NULL)
+        return true;
+    if (s->n_dim != (size_t)value->shape.rank)
+        return false;
+    for (size_t i = 0; i < s->n_dim; i++) {
+        const Dim *dim = s->dim[i];
+        const int64_t *pinned = strmap_get(&im->dims, proto_name(dim->dim_param));
+        bool known = dim->has_dim_value && dim->dim_value >= 0;
+        int64_t extent = known ? dim->dim_value : pinned ? *pinned : value->shape.dim[i];
+        if (extent != value->shape.dim[i])
+            return false;
+    }
+    return true;
+}
+
+static const char *stated(Importer *im, const Onnx__ValueInfoProto *v)
+{
+    const Onnx__TensorShapeProto *s = info_shape(v);
+    DType dtype = dtype_from_onnx(v->type->tensor_type->elem_type);
+    const char *text = arena_printf(im->arena, "%s[", dtype_name(dtype));
+    for (size_t i = 0; s && i < s->n_dim; i++) {
+        const char *symbol = dim_symbol(im, "?", s->dim[i], i);
+        text = symbol ? arena_printf(im->arena, "%s%s%s", text, i ? "," : "", symbol)
+                      : arena_printf(im->arena, "%s%s%lld", text, i ? "," : "",
+                                     (long long)s->dim[i]->dim_value);
+    }
+    return arena_printf(im->arena, "%s]", text);
+}
+
+static void check_value_infos(Importer *im)
+{
+    for (size_t i = 0; i < im->proto->n_value_info; i++) {
+        const Onnx__ValueInfoProto *v = im->proto->value_info[i];
+        const Value *value = strmap_get(&im->values, proto_name(v->name));
+        if (value && !agrees(im, v, value))
+            diag_warning(im->diag, "value \"%s\" is stated as %s but is %s%s", value->name,
+                         stated(im, v), dtype_name(value->dtype),
+                         shape_str(im->arena, &value->shape));
+    }
+}
+
+/* An output must be made by a node of its own: an input, a constant or a second use of a name is
+ * copied into a new value, which takes the name (inputs keep theirs). */
+static Value *own_output(Importer *im, Value *v)
+{
+    if (v->def && !v->is_output)
+        return v;
+    Graph *g = im->graph;
+    Value *copy = graph_value(g, v->name, v->dtype, &v->shape);
+    graph_node(g, OP_Identity, NULL, &v, 1, &copy, 1);
+    if (v->constant) {
+        const char *name = v->name;
+        v->name = copy->name;
+        copy->name = name;
+    }
+    return copy;
+}
+
+bool import_outputs(Importer *im)
+{
+    Graph *g = im->graph;
+    check_value_infos(im);
+    for (size_t i = 0; i < im->proto->n_output; i++) {
+        const Onnx__ValueInfoProto *v = im->proto->output[i];
+        const char *name = proto_name(v->name);
+        Value *value = strmap_get(&im->values, name);
+        if (value == NULL)
+            return diag_error(im->diag, "output \"%s\" is not made by any node", name);
+        if (!agrees(im, v, value))
+            return diag_error(im->diag, "output \"%s\" is stated as %s but is %s%s", name,
+                              stated(im, v), dtype_name(value->dtype),
+                              shape_str(im->arena, &value->shape));
+        value = own_output(im, value);
+        value->is_output = true;
+        ARENA_PUSH(im->arena, g, outputs, n_outputs, cap_outputs, value);
+    }
+    return true;
+}
