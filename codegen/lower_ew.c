@@ -1,0 +1,139 @@
+/* Elementwise operators on their own: out[i] = f(in[i], …) with broadcasting, then the epilogue.
+ *
+ * Operands may be blocked like the output or plain; axes are collapsed where all operands agree
+ * and the innermost runs in vectors. An operand may share the output's memory: an element is read
+ * before it is written, and by no other. A constant of one element becomes a number in the code.
+ * Also here: what only copies (Identity and views that could not share memory). */
+#include "codegen/nest.h"
+#include "ir/ops.h"
+
+typedef struct EwNode {
+    const Node *node;
+    int slot[NEST_OPERANDS]; /* of node->in[i] among the nest's operands, or … */
+} EwNode;
+
+enum { ABSENT = -1, NUMBER = -2 };
+
+static bool is_number(const Value *v)
+{
+    return v->constant && shape_numel(&v->shape) == 1;
+}
+
+static KExpr *number(KBuilder *b, KType type, const Value *v)
+{
+    if (type.base == KT_F32 || type.base == KT_F64)
+        return kb_const(b, type, tensor_get_f64(v->constant, 0));
+    return kb_int(b, type, tensor_get_i64(v->constant, 0));
+}
+
+/* Inputs of the operator itself: those of the epilogue's steps come behind them. */
+static int own_inputs(const Node *n)
+{
+    int own = n->n_in;
+    for (int i = 0; i < n->n_epilogue; i++)
+        if (n->epilogue[i].operand >= 0 && n->epilogue[i].operand < own)
+            own = n->epilogue[i].operand;
+    return own;
+}
+
+/* NestBody: the operator, then its epilogue. x[0] always exists. */
+static KExpr *ew_body(void *user, Lower *lw, KBuilder *b, KExpr *const *x)
+{
+    const EwNode *e = user;
+    const Node *n = e->node;
+    KExpr *operand[NEST_OPERANDS] = {0};
+    for (int i = 0; i < n->n_in; i++) {
+        if (e->slot[i] == NUMBER)
+            operand[i] = number(b, x[0]->type, n->in[i]);
+        else if (e->slot[i] >= 0)
+            operand[i] = x[e->slot[i]];
+    }
+    KExpr *y = ew_expr(lw, b, n->op, &n->params, operand, own_inputs(n));
+    for (int i = 0; i < n->n_epilogue; i++) {
+        const EpilogueStep *s = &n->epilogue[i];
+        y = epilogue_step(lw, b, s, y, s->operand >= 0 ? operand[s->operand] : NULL);
+    }
+    return y;
+}
+
+static bool check_types(Lower *lw, const Node *n)
+{
+    DType t = n->out[0]->dtype;
+    bool ok = ew_supports(n->op, t) && n->n_in < NEST_OPERANDS;
+    for (int i = 0; i < n->n_epilogue; i++)
+        ok = ok && ew_supports(n->epilogue[i].op, t);
+    for (int i = 0; i < n->n_in; i++)
+        ok = ok && (n->in[i] == NULL || n->in[i]->dtype == t);
+    return ok || node_unsupported(lw->graph, n, "it has no kernel for %s", dtype_name(t));
+}
+
+/* The operands as a nest over the output's space. True when one of them moves along the channels
+ * of a blocked space without being blocked: such an operand has no padding to read. */
+static bool ew_operands(Lower *lw, Nest *nest, EwNode *e)
+{
+    const Node *n = e->node;
+    const Value *out = n->out[0];
+    bool unpadded = false, any = false;
+    nest_space(nest, out);
+    nest_operand(lw, nest, out, "out", out);
+    for (int i = 0; i < n->n_in; i++)
+        any = any || (n->in[i] && !is_number(n->in[i]));
+    for (int i = 0; i < n->n_in; i++) {
+        const Value *v = n->in[i];
+        e->slot[i] = v == NULL ? ABSENT : NUMBER;
+        if (v == NULL || (is_number(v) && any))
+            continue;
+        any = true;
+        e->slot[i] = nest->n - 1;
+        nest_operand(lw, nest, out, i < 3 ? (const char *[]){"x", "y", "z"}[i] : "operand", v);
+        int64_t lane = nest->op[nest->n - 1].stride[nest->rank - 1];
+        unpadded = unpadded || (out->layout.block > 1 && v->layout.block <= 1 && lane != 0);
+    }
+    return unpadded;
+}
+
+static bool copy_node(Lower *lw, const Node *n)
+{
+    const Value *out = n->out[0], *in = n->in[0];
+    Nest nest;
+    if (out->layout.block <= 1 && in->layout.block <= 1) { /* a view may change the shape */
+        nest = (Nest){.rank = 1, .extent = {shape_numel(&out->shape)}};
+        nest_strided(lw, &nest, "out", out, 0, (int64_t[]){1});
+        nest_strided(lw, &nest, "in", in, 0, (int64_t[]){1});
+    } else {
+        nest_space(&nest, out);
+        nest_operand(lw, &nest, out, "out", out);
+        nest_operand(lw, &nest, out, "in", in);
+    }
+    const char *dims = dims_str(lw->arena, &out->shape, 0);
+    return nest_copy(lw, n, arena_printf(lw->arena, "copy_%s", dims),
+                     arena_printf(lw->arena, "copy of %s", dims), &nest);
+}
+
+bool lower_ew(Lower *lw, const Node *n)
+{
+    if (n->op == OP_Identity && n->n_epilogue == 0)
+        return copy_node(lw, n);
+    if (!check_types(lw, n))
+        return false;
+    EwNode e = {.node = n};
+    Nest nest, tail;
+    bool unpadded = ew_operands(lw, &nest, &e);
+    bool has_tail = unpadded && nest_split_tail(&nest, n->out[0], &tail);
+    const char *dims = dims_str(lw->arena, &n->out[0]->shape, 0), *op = op_info(n->op)->name;
+    char *name = arena_printf(lw->arena, "%s_%s", op, dims);
+    for (char *c = name; *c && *c != '_'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    const char *note = arena_printf(lw->arena, "%s of %s, elementwise", op, dims);
+    bool ok = nest.extent[n->out[0]->layout.block > 1] == 0 ||
+              nest_emit(lw, n, name, note, &nest, ew_body, &e);
+    if (ok && has_tail)
+        ok = nest_emit(lw, n, arena_printf(lw->arena, "%s_tail", name),
+                       arena_printf(lw->arena, "%s, the last channels", note), &tail, ew_body, &e);
+    return ok;
+}
+
+bool lower_view(Lower *lw, const Node *n)
+{
+    return copy_node(lw, n);
+}
