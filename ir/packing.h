@@ -14,8 +14,34 @@
  *                   beyond N are zero; bias [ceil(N / (T L))][T][L] when it is constant and has
  *                   one row, with beta multiplied in; alpha is multiplied into the weight.
  *
- * A node without a bias has a NULL packed_bias: the accumulators start at zero. */
+ * ConvTranspose with ALGO_DIRECT packs its weight, [IC][OCg][kd][kh][kw] in ONNX, into the same
+ * order as Conv: channels of the output outside, of the input inside.
+ *
+ * A node without a bias has a NULL packed_bias: the accumulators start at zero.
+ *
+ * Weights that are not constant are not packed: DIRECT with lanes = 1 and plain layouts, IM2COL
+ * and GEMM read the operands where they lie.
+ *
+ * Register tiles: DIRECT tile_m pixels x tile_n vectors of output channels; DEPTHWISE tile_m
+ * pixels; IM2COL tile_m output channels x tile_n vectors of pixels; GEMM tile_m rows x tile_n
+ * vectors of columns. */
 #ifndef CNNCC_IR_PACKING_H
 #define CNNCC_IR_PACKING_H
+
+#include <stdint.h>
+
+/* IM2COL: output rows whose patches are in the scratch matrix at a time, so that narrow images
+ * still fill the vectors. */
+static inline int64_t im2col_rows(int64_t oh, int64_t ow)
+{
+    int64_t rows = ow > 0 && ow < 64 ? 64 / ow : 1;
+    return rows < oh ? rows : oh;
+}
+
+/* IM2COL: bytes of the matrix [depth][rows * OW], depth = ICg * kd * kh * kw. */
+static inline int64_t im2col_scratch(int64_t depth, int64_t oh, int64_t ow)
+{
+    return 4 * depth * im2col_rows(oh, ow) * ow;
+}
 
 #endif

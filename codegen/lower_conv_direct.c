@@ -1,0 +1,433 @@
+/* Direct convolution and transposed convolution: a register tile of pixels x vectors of output
+ * channels, accumulated over the input channels and the kernel.
+ *
+ *     for the group, the tile of output channels, the image, the row        (outermost: parallel)
+ *       for the tiles of the row            (as many loops as there are kinds of tiles)
+ *         acc = bias
+ *         for icb, kz, ky (rows outside the image are skipped by an if), kx, ic
+ *           T vectors of weights, one splat a pixel, T FMAs a pixel
+ *         epilogue and store
+ *
+ * Columns outside the image are trimmed while the kernel is built: tiles whose taps meet the
+ * border alike form one loop, and taps that are inside for the same pixels form one loop
+ * (codegen/lower_conv_shape.c), so nothing is tested in the inner loops. The weights are walked
+ * linearly in the order of ir/packing.h. Weights that are not constant are read where they lie,
+ * with one lane. Input channels of the last block are counted: padding lanes are never read. */
+#include "codegen/lower_conv.h"
+
+typedef struct Direct {
+    Lower *lw;
+    KBuilder *b;
+    const Node *node;
+    ConvShape s;
+    KBuf *x, *w, *bias, *y;
+    Epilogue epilogue;
+    int lanes, tile_m, tile_n;
+    int64_t oc_blocks; /* vectors of output channels a group */
+    int64_t oc_tiles;  /* register tiles of them */
+    int64_t block;     /* input channels of a full block */
+    bool packed;
+    /* strides of the input: image, group, block, channel, pixel */
+    int64_t x_n, x_g, x_icb, x_ic, x_px;
+    /* strides of the weights: group, tile, block, channel, vector */
+    int64_t w_g, w_oct, w_icb, w_ic, w_t;
+    Affine g, oct, n, q[MAX_SPATIAL]; /* the position of the tile */
+} Direct;
+
+/* One tile of a row: `width` pixels from q[2] of d; `at` is the first tile of its run. */
+typedef struct Tile {
+    int64_t at;
+    int width;
+    const KReg *acc;
+} Tile;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* ---- set-up ---- */
+
+static void input_strides(Direct *d)
+{
+    const ConvShape *s = &d->s;
+    int64_t pixels = conv_in_numel(s);
+    int block = d->node->in[0]->layout.block;
+    if (block > 1) {
+        d->block = block < s->icg ? block : s->icg;
+        d->x_px = block;
+        d->x_ic = 1;
+        d->x_icb = pixels * block;
+        d->x_g = s->icg / block * d->x_icb;
+        d->x_n = ceil_div(s->ic, block) * d->x_icb;
+    } else {
+        d->block = s->icg;
+        d->x_px = 1;
+        d->x_ic = pixels;
+        d->x_icb = 0;
+        d->x_g = s->icg * pixels;
+        d->x_n = s->ic * pixels;
+    }
+}
+
+static void weight_strides(Direct *d)
+{
+    const ConvShape *s = &d->s;
+    int64_t taps = conv_kernel_numel(s), tile = (int64_t)d->tile_n * d->lanes;
+    if (d->packed) {
+        d->w_oct = s->icg * taps * tile;
+        d->w_g = d->oc_tiles * d->w_oct;
+        d->w_icb = d->block * taps * tile;
+        d->w_ic = tile;
+        d->w_t = d->lanes;
+        return;
+    }
+    bool transposed = d->node->op == OP_ConvTranspose; /* [IC][OCg][taps], not [OC][ICg][taps] */
+    int64_t oc = transposed ? taps : s->icg * taps;
+    d->w_ic = transposed ? s->ocg * taps : taps;
+    d->w_t = oc;
+    d->w_oct = d->tile_n * oc;
+    d->w_icb = d->block * d->w_ic;
+    d->w_g = s->icg * s->ocg * taps;
+}
+
+static bool set_up(Direct *d, Lower *lw, const Node *n)
+{
+    const Plan *plan = &n->plan;
+    d->lw = lw;
+    d->node = n;
+    d->lanes = plan->lanes > 1 ? plan->lanes : 1;
+    d->tile_m = plan->tile_m > 0 ? plan->tile_m : 1;
+    d->tile_n = plan->tile_n > 0 ? plan->tile_n : 1;
+    d->packed = plan->packed_weight != NULL;
+    int out_block = n->out[0]->layout.block > 1 ? n->out[0]->layout.block : 1;
+    int in_block = n->in[0]->layout.block > 1 ? n->in[0]->layout.block : 1;
+    if (!d->packed) {
+        if (d->lanes > 1)
+            return node_unsupported(lw->graph, n, "vector kernel without packed weights");
+        if (d->s.ocg % d->tile_n != 0)
+            d->tile_n = 1;
+    }
+    int64_t whole = (int64_t)d->lanes * d->tile_n;
+    bool split = d->s.group > 1 && ((d->lanes > 1 && d->s.ocg % whole != 0) ||
+                                    (in_block > 1 && d->s.icg % in_block != 0));
+    if (out_block != d->lanes || split)
+        return node_error(lw->graph, n, "internal error: plan and layout do not fit");
+    d->oc_blocks = ceil_div(d->s.ocg, d->lanes);
+    d->oc_tiles = ceil_div(d->oc_blocks, d->tile_n);
+    input_strides(d);
+    weight_strides(d);
+    return true;
+}
+
+static void open_buffers(Direct *d, Arg *args)
+{
+    const Node *n = d->node;
+    const Value *bias = conv_bias(n);
+    int n_args = 0;
+    d->x = buf_value(d->b, "x", n->in[0], K_READ);
+    args[n_args++] = arg_value(d->lw, n->in[0]);
+    if (d->packed) {
+        d->w = kb_buf(d->b, "w", KT_F32, shape_numel(&n->plan.packed_weight->shape), K_READ);
+        args[n_args++] = arg_tensor(d->lw, n->plan.packed_weight);
+    } else {
+        d->w = buf_value(d->b, "w", n->in[1], K_READ);
+        args[n_args++] = arg_value(d->lw, n->in[1]);
+    }
+    if (n->plan.packed_bias) {
+        d->bias = kb_buf(d->b, "bias", KT_F32, shape_numel(&n->plan.packed_bias->shape), K_READ);
+        args[n_args++] = arg_tensor(d->lw, n->plan.packed_bias);
+    } else if (!d->packed && bias) {
+        d->bias = buf_value(d->b, "bias", bias, K_READ);
+        args[n_args++] = arg_value(d->lw, bias);
+    }
+    d->y = buf_value(d->b, "y", n->out[0], K_WRITE);
+    args[n_args++] = arg_value(d->lw, n->out[0]);
+    epilogue_open(d->lw, d->b, n, &d->epilogue, args, &n_args);
+}
+
+/* ---- the tile ---- */
+
+/* acc = bias. */
+static void open_tile(Direct *d, Tile *t)
+{
+    KBuilder *b = d->b;
+    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, d->lanes), 2, t->width, d->tile_n);
+    for (int v = 0; v < d->tile_n; v++) {
+        const KLet *bias = NULL;
+        if (d->bias) {
+            int64_t tile = (int64_t)d->tile_n * d->lanes;
+            Affine at = aff_mul(d->oct, tile);
+            at = aff_add(at, aff_mul(d->g, d->packed ? d->oc_tiles * tile : d->s.ocg));
+            at = aff_addc(at, (int64_t)v * d->lanes);
+            bias = kb_let(b, "bias_v", kb_load(b, d->bias, at, d->lanes));
+        }
+        for (int p = 0; p < t->width; p++)
+            kb_set2(b, t->acc, aff(p), aff(v), bias ? kb_use(b, bias) : kb_f32(b, 0.0, d->lanes));
+    }
+}
+
+/* One input channel at one tap: `x_at` is the element of pixel 0, `w_at` of vector 0. */
+static void multiply(Direct *d, const Tile *t, const TapRun *taps, Affine x_at, Affine w_at)
+{
+    KBuilder *b = d->b;
+    const KLet *w[64];
+    for (int v = 0; v < d->tile_n; v++) {
+        Affine at = aff_addc(w_at, v * d->w_t);
+        w[v] = kb_let(b, arena_printf(d->lw->arena, "w%d", v), kb_load(b, d->w, at, d->lanes));
+    }
+    for (int p = taps->first; p < taps->last; p++) {
+        Affine at = aff_addc(x_at, p * d->s.axis[2].in_step * d->x_px);
+        KExpr *pixel = kb_splat(b, kb_load(b, d->x, at, 1), d->lanes);
+        const KLet *named = NULL;
+        if (d->tile_n > 1)
+            named = kb_let(b, arena_printf(d->lw->arena, "x%d", p), pixel);
+        for (int v = 0; v < d->tile_n; v++) {
+            KExpr *acc = kb_get2(b, t->acc, aff(p), aff(v));
+            kb_set2(b, t->acc, aff(p), aff(v),
+                    kb_fma(b, named ? kb_use(b, named) : pixel, kb_use(b, w[v]), acc));
+        }
+    }
+}
+
+/* Kernel element of tap j as a number of elements of the kernel's row-major form. */
+static Affine tap_element(const ConvShape *s, const Affine j[3])
+{
+    Affine k = aff(0);
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        const ConvAxis *a = &s->axis[i];
+        k = aff_add(aff_mul(k, a->kernel), aff_addc(aff_mul(j[i], a->tap_step), a->tap));
+    }
+    return k;
+}
+
+/* The taps of one kernel row that are inside the image, over `channels` input channels. */
+static void row_of_taps(Direct *d, const Tile *t, Affine j[3], Affine x_row, Affine w_block,
+                        int64_t channels)
+{
+    KBuilder *b = d->b;
+    int64_t w_tap = d->packed ? channels * d->tile_n * d->lanes : 1;
+    for (TapRun r = {0}; conv_next_taps(&d->s.axis[2], t->at, t->width, &r);) {
+        int depth = 0;
+        j[2] = aff_addc(conv_loop(b, "kx", r.taps, KL_SERIAL, &depth), r.j);
+        Affine ic = conv_loop(b, "ic", channels, KL_SERIAL, &depth);
+        Affine ix = conv_in_at(&d->s.axis[2], d->q[2], 0, j[2]);
+        Affine x_at = aff_add(x_row, aff_add(aff_mul(ix, d->x_px), aff_mul(ic, d->x_ic)));
+        Affine w_at = aff_add(w_block, aff_mul(tap_element(&d->s, j), w_tap));
+        multiply(d, t, &r, x_at, aff_add(w_at, aff_mul(ic, d->w_ic)));
+        conv_end(b, depth);
+    }
+}
+
+/* Opens a loop over the taps of axis `i` around what is inside the image; *at = position. */
+static Affine open_taps(Direct *d, int i, const char *name, Affine *at, int *depth)
+{
+    const ConvAxis *a = &d->s.axis[i];
+    Affine j = conv_loop(d->b, name, a->taps, KL_SERIAL, depth);
+    *at = conv_in_at(a, d->q[i], 0, j);
+    kb_if(d->b, *at);
+    kb_if(d->b, aff_sub(aff(a->in - 1), *at));
+    *depth += 2;
+    return j;
+}
+
+/* Blocks first..first + blocks of `channels` input channels each. */
+static void reduce_blocks(Direct *d, const Tile *t, int64_t first, int64_t blocks, int64_t channels)
+{
+    KBuilder *b = d->b;
+    int depth = 0;
+    Affine j[3], iz, iy;
+    Affine icb = aff_addc(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
+    j[0] = open_taps(d, 0, "kz", &iz, &depth);
+    j[1] = open_taps(d, 1, "ky", &iy, &depth);
+    Affine row = aff_add(aff_mul(iz, d->s.axis[1].in), iy);
+    Affine x_row = aff_mul(row, d->s.axis[2].in * d->x_px);
+    x_row = aff_add(x_row, aff_add(aff_mul(d->n, d->x_n), aff_mul(d->g, d->x_g)));
+    x_row = aff_add(x_row, aff_mul(icb, d->x_icb));
+    Affine w_block = aff_add(aff_mul(d->g, d->w_g), aff_mul(d->oct, d->w_oct));
+    w_block = aff_add(w_block, aff_mul(icb, d->w_icb));
+    row_of_taps(d, t, j, x_row, w_block, channels);
+    conv_end(b, depth);
+}
+
+/* Stores vector v of every pixel; `active` lanes of it are channels. */
+static void store_vector(Direct *d, const Tile *t, int v, Affine block, int active)
+{
+    KBuilder *b = d->b;
+    for (int p = 0; p < t->width; p++) {
+        Affine q[3] = {d->q[0], d->q[1], aff_addc(d->q[2], p)};
+        Coord at = conv_coord(d->node, &d->s, d->n, block, q, d->lanes);
+        at.active = active;
+        epilogue_store(d->lw, b, &d->epilogue, d->y, kb_get2(b, t->acc, aff(p), aff(v)), &at);
+    }
+}
+
+static bool has_operands(const Epilogue *e)
+{
+    for (int i = 0; i < MAX_EPILOGUE; i++)
+        if (e->buf[i])
+            return true;
+    return false;
+}
+
+/* Applies the epilogue and stores what the output has of the tile. A last block that is not full
+ * is told apart only where it matters: operands may lack its padding. */
+static void close_tile(Direct *d, const Tile *t)
+{
+    KBuilder *b = d->b;
+    int tail = (int)(d->s.ocg % d->lanes);
+    bool apart = tail != 0 && has_operands(&d->epilogue);
+    for (int v = 0; v < d->tile_n; v++) {
+        Affine in_group = aff_addc(aff_mul(d->oct, d->tile_n), v);
+        Affine block = aff_add(aff_mul(d->g, d->oc_blocks), in_group);
+        int64_t lo, hi, last = d->oc_blocks - 1;
+        aff_range(&in_group, &lo, &hi);
+        if (lo > last)
+            continue;
+        if (!apart || hi < last) {
+            kb_if(b, aff_sub(aff(last), in_group));
+            store_vector(d, t, v, block, d->lanes);
+            kb_end(b);
+            continue;
+        }
+        if (lo < last) {
+            kb_if(b, aff_sub(aff(last - 1), in_group));
+            store_vector(d, t, v, block, d->lanes);
+            kb_end(b);
+        }
+        kb_if(b, aff_addc(in_group, -last));
+        kb_if(b, aff_sub(aff(last), in_group));
+        store_vector(d, t, v, block, tail);
+        kb_end(b);
+        kb_end(b);
+    }
+}
+
+static void build_tile(Direct *d, Tile *t)
+{
+    const ConvShape *s = &d->s;
+    open_tile(d, t);
+    bool taps = s->axis[0].taps > 0 && s->axis[1].taps > 0 && s->axis[2].taps > 0;
+    int64_t full = s->icg / d->block, rest = s->icg % d->block;
+    if (taps && full > 0)
+        reduce_blocks(d, t, 0, full, d->block);
+    if (taps && rest > 0)
+        reduce_blocks(d, t, full, 1, rest);
+    close_tile(d, t);
+}
+
+/* ---- the loops around ---- */
+
+/* All tiles of the row at q[0], q[1]. */
+static void build_row(Direct *d)
+{
+    KBuilder *b = d->b;
+    for (TileRun r = {0}; conv_next_run(&d->s.axis[2], d->tile_m, &r);) {
+        int depth = 0;
+        Tile t = {.at = r.q, .width = r.width};
+        d->q[2] = aff(r.q);
+        if (r.tiles > 1) {
+            d->q[2] = aff_var(kb_for(b, "ox", r.q, r.q + r.tiles * r.width, r.width, KL_SERIAL));
+            depth++;
+        }
+        build_tile(d, &t);
+        conv_end(b, depth);
+    }
+}
+
+/* Few channel tiles whose weights stay in the cache: the rows go outside, so that there is
+ * something to share between threads. */
+static bool rows_outside(const Direct *d)
+{
+    const ConvShape *s = &d->s;
+    int64_t tiles = s->group * d->oc_tiles;
+    int64_t weights = s->oc * s->icg * conv_kernel_numel(s) * 4;
+    return tiles == 1 ||
+           (tiles < 8 && s->axis[1].count > tiles && weights * 2 <= kb_target(d->b)->l2_bytes);
+}
+
+static void build_conv(Direct *d)
+{
+    KBuilder *b = d->b;
+    int depth = 0;
+    bool rows = rows_outside(d);
+    if (rows)
+        d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_PARALLEL, &depth);
+    d->g = conv_loop(b, "g", d->s.group, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    d->oct = conv_loop(b, "oct", d->oc_tiles, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    d->n = conv_loop(b, "n", d->s.batch, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, KL_SERIAL, &depth);
+    if (!rows)
+        d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_SERIAL, &depth);
+    build_row(d);
+    conv_end(b, depth);
+}
+
+/* One phase of the output positions. */
+static void build_phase(Direct *d, const int64_t phase[MAX_SPATIAL])
+{
+    KBuilder *b = d->b;
+    int depth = 0;
+    d->s = conv_transpose_shape(d->node, phase);
+    for (int i = 0; i < MAX_SPATIAL; i++)
+        if (d->s.axis[i].count == 0)
+            return;
+    d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, KL_SERIAL, &depth);
+    d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_SERIAL, &depth);
+    build_row(d);
+    conv_end(b, depth);
+}
+
+static void build_transpose(Direct *d)
+{
+    KBuilder *b = d->b;
+    int depth = 0;
+    int64_t stride[MAX_SPATIAL], p[MAX_SPATIAL];
+    conv_strides(d->node, stride);
+    d->g = conv_loop(b, "g", d->s.group, KL_PARALLEL, &depth);
+    d->oct = conv_loop(b, "oct", d->oc_tiles, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    d->n = conv_loop(b, "n", d->s.batch, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    for (p[0] = 0; p[0] < stride[0]; p[0]++)
+        for (p[1] = 0; p[1] < stride[1]; p[1]++)
+            for (p[2] = 0; p[2] < stride[2]; p[2]++)
+                build_phase(d, p);
+    conv_end(b, depth);
+}
+
+bool lower_conv_direct(Lower *lw, const Node *n)
+{
+    Direct d = {.s = conv_shape(n)};
+    conv_flatten(n, &d.s);
+    if (!set_up(&d, lw, n))
+        return false;
+    Arg args[MAX_KERNEL_BUFFERS];
+    d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "conv"));
+    open_buffers(&d, args);
+    build_conv(&d);
+    const char *note = arena_printf(lw->arena, "direct, %d pixels x %d vectors of %d", d.tile_m,
+                                    d.tile_n, d.lanes);
+    return lower_emit(lw, n, d.b, note, args);
+}
+
+enum { MAX_PHASES = 1024 };
+
+bool lower_conv_transpose(Lower *lw, const Node *n)
+{
+    int64_t stride[MAX_SPATIAL], phase[MAX_SPATIAL] = {0}, phases = 1;
+    conv_strides(n, stride);
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        if (stride[i] > MAX_PHASES / phases)
+            return node_unsupported(lw->graph, n, "strides whose product exceeds %d", MAX_PHASES);
+        phases *= stride[i];
+    }
+    Direct d = {.s = conv_transpose_shape(n, phase)};
+    if (!set_up(&d, lw, n))
+        return false;
+    Arg args[MAX_KERNEL_BUFFERS];
+    d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "deconv"));
+    open_buffers(&d, args);
+    build_transpose(&d);
+    const char *note = arena_printf(lw->arena, "direct, %lld phases, %d pixels x %d vectors of %d",
+                                    (long long)phases, d.tile_m, d.tile_n, d.lanes);
+    return lower_emit(lw, n, d.b, note, args);
+}
