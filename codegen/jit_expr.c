@@ -100,9 +100,11 @@ static LLVMValueRef shuffle(JitBuild *b, LLVMValueRef x, LLVMValueRef y, const i
                                        LLVMConstInt(i32, (unsigned)i, false), "");
         return v;
     }
-    if (n == 1)
+    if (n == 1) {
+        int l = lanes[0] < width ? lanes[0] : lanes[0] - width;
         return LLVMBuildExtractElement(b->at, lanes[0] < width ? x : y,
-                                       LLVMConstInt(i32, (unsigned)(lanes[0] % width), false), "");
+                                       LLVMConstInt(i32, (unsigned)l, false), "");
+    }
     LLVMValueRef *mask = ARENA_ARRAY(b->arena, LLVMValueRef, n);
     for (int i = 0; i < n; i++)
         mask[i] = LLVMConstInt(i32, (unsigned)lanes[i], false);
@@ -435,49 +437,45 @@ static LLVMValueRef build_call(JitBuild *b, const KExpr *e)
                           "");
 }
 
+/* BIN and CMP. */
+static LLVMValueRef build_binary(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]), y = jit_expr(b, e->arg[1]);
+    KBase base = e->arg[0]->type.base;
+    return e->kind == KE_CMP ? compare(b, e->op, base, x, y) : binary(b, e->op, base, x, y);
+}
+
+/* FMA and SELECT. */
+static LLVMValueRef build_ternary(JitBuild *b, const KExpr *e)
+{
+    LLVMTypeRef type = jit_type(b, e->type);
+    LLVMValueRef x[3];
+    for (int i = 0; i < 3; i++)
+        x[i] = jit_expr(b, e->arg[i]);
+    return e->kind == KE_FMA ? jit_intrinsic(b, "llvm.fma", &type, 1, x, 3)
+                             : LLVMBuildSelect(b->at, x[0], x[1], x[2], "");
+}
+
+static LLVMValueRef build_shuf(JitBuild *b, const KExpr *e)
+{
+    LLVMValueRef x = jit_expr(b, e->arg[0]);
+    LLVMValueRef y = e->arg[1] != NULL ? jit_expr(b, e->arg[1]) : NULL;
+    return shuffle(b, x, y, e->shuf, e->type.lanes);
+}
+
+static LLVMValueRef build_index(JitBuild *b, const KExpr *e)
+{
+    return LLVMBuildIntCast2(b->at, jit_affine(b, &e->at), jit_type(b, e->type), true, "");
+}
+
 LLVMValueRef jit_expr(JitBuild *b, const KExpr *e)
 {
-    LLVMValueRef x[3] = {NULL, NULL, NULL};
-    LLVMTypeRef type = jit_type(b, e->type);
-    switch (e->kind) {
-    case KE_CONST:
-        return build_constant(b, e);
-    case KE_INDEX:
-        return LLVMBuildIntCast2(b->at, jit_affine(b, &e->at), type, true, "");
-    case KE_GET:
-        return build_get(b, e);
-    case KE_LETREF:
-        return build_letref(b, e);
-    case KE_LOAD:
-        return build_load(b, e);
-    case KE_SPLAT:
-        return build_splat(b, e);
-    case KE_UN:
-        return build_unary(b, e);
-    case KE_CVT:
-        return build_cvt(b, e);
-    case KE_REDUCE:
-        return build_reduce(b, e);
-    case KE_CALL:
-        return build_call(b, e);
-    default:
-        break;
-    }
-    for (int i = 0; i < 3 && e->arg[i] != NULL; i++)
-        x[i] = jit_expr(b, e->arg[i]);
-    switch (e->kind) {
-    case KE_FMA:
-        return jit_intrinsic(b, "llvm.fma", &type, 1, x, 3);
-    case KE_BIN:
-        return binary(b, e->op, e->type.base, x[0], x[1]);
-    case KE_CMP:
-        return compare(b, e->op, e->arg[0]->type.base, x[0], x[1]);
-    case KE_SELECT:
-        return LLVMBuildSelect(b->at, x[0], x[1], x[2], "");
-    case KE_SHUF:
-        return shuffle(b, x[0], x[1], e->shuf, e->type.lanes);
-    default:
-        b->broken = "an expression of no kind";
-        return LLVMGetPoison(type);
-    }
+    static LLVMValueRef (*const build[])(JitBuild *, const KExpr *) = {
+        [KE_CONST] = build_constant, [KE_INDEX] = build_index,    [KE_GET] = build_get,
+        [KE_LETREF] = build_letref,  [KE_LOAD] = build_load,      [KE_SPLAT] = build_splat,
+        [KE_FMA] = build_ternary,    [KE_UN] = build_unary,       [KE_BIN] = build_binary,
+        [KE_CMP] = build_binary,     [KE_SELECT] = build_ternary, [KE_CVT] = build_cvt,
+        [KE_SHUF] = build_shuf,      [KE_REDUCE] = build_reduce,  [KE_CALL] = build_call,
+    };
+    return build[e->kind](b, e);
 }

@@ -255,20 +255,26 @@ void jit_free(Jit *j)
 
 /* ---- running ---- */
 
+/* The address of an argument. Kernels take plain pointers and only read those of inputs. */
 static void *argument(const Program *p, const Arg *a, const void *const *inputs,
                       void *const *outputs, void *arena)
 {
+    unsigned char *base = NULL;
     switch (a->kind) {
     case ARG_INPUT:
-        return (char *)(uintptr_t)inputs[a->index] + a->offset;
+        memcpy(&base, &inputs[a->index], sizeof base);
+        break;
     case ARG_OUTPUT:
-        return (char *)outputs[a->index] + a->offset;
+        base = outputs[a->index];
+        break;
     case ARG_ARENA:
-        return (char *)arena + a->offset;
+        base = arena;
+        break;
     case ARG_WEIGHTS:
+        base = p->weights;
         break;
     }
-    return p->weights + a->offset;
+    return base + a->offset;
 }
 
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena)
