@@ -15,6 +15,6 @@ mkdir -p "$out"
 echo '$ cnncc examples/lenet/lenet5.onnx -o lenet5.c'
 build/cnncc examples/lenet/lenet5.onnx -o "$out/lenet5.c" --name lenet5
 echo '$ cc -O2 main.c lenet5.c -lm -o lenet'
-"${CC:-cc}" -O2 -I"$out" -I/usr/include/stb examples/lenet/main.c "$out/lenet5.c" -lm -o "$out/lenet"
+"${CC:-cc}" -O2 -I"$out" examples/lenet/main.c "$out/lenet5.c" -lm -o "$out/lenet"
 echo '$ ./lenet digits/*.png'
 "$out/lenet" examples/lenet/digits/*.png
