@@ -1,0 +1,178 @@
+/* Data movement by one strided copy for each part: Concat, Split, Slice, Expand, Transpose.
+ *
+ * Each is a nest of two operands over the logical axes (or over [N][blocks][spatial…][block] when
+ * both are blocked alike); collapsing makes long rows of what is contiguous, and transposed tiles
+ * do the rest. Parts of a Concat or Split that already lie in place cost nothing. Any dtype. */
+#include "codegen/nest.h"
+#include "ir/ops.h"
+
+/* Whether both values are blocked alike, or both plain. */
+static bool same_layout(Lower *lw, const Node *n, const Value *a, const Value *b)
+{
+    int x = a->layout.block > 1 ? a->layout.block : 1,
+        y = b->layout.block > 1 ? b->layout.block : 1;
+    return x == y || node_unsupported(lw->graph, n, "its input and output differ in layout");
+}
+
+/* Row-major strides in memory, blocked: over [N][blocks][spatial…][block]. */
+static void strides_of(const Value *v, int64_t *stride)
+{
+    if (v->layout.block <= 1) {
+        shape_strides(&v->shape, stride);
+        return;
+    }
+    Nest space;
+    nest_space(&space, v);
+    int64_t step = 1;
+    for (int i = space.rank - 1; i >= 0; i--) {
+        stride[i] = step;
+        step *= space.extent[i];
+    }
+}
+
+/* Copies a box of the axes of `part` between two values: whichever of `to` and `from` is the
+ * larger has the box at element `at`. */
+static bool copy_part(Lower *lw, const Node *n, const char *verb, const Value *part,
+                      const Value *to, int64_t to_at, const Value *from, int64_t from_at)
+{
+    Nest nest;
+    int64_t stride[NEST_AXES];
+    nest_space(&nest, part);
+    strides_of(to, stride);
+    nest_strided(lw, &nest, "out", to, to_at, stride);
+    strides_of(from, stride);
+    nest_strided(lw, &nest, "in", from, from_at, stride);
+    const char *dims = dims_str(lw->arena, &part->shape, 0);
+    const char *whole = dims_str(lw->arena, to == part ? &from->shape : &to->shape, 0);
+    return nest_copy(lw, n, arena_printf(lw->arena, "%s_%s", verb, dims),
+                     arena_printf(lw->arena, "%s: %s of %s", op_info(n->op)->name, dims, whole),
+                     &nest);
+}
+
+/* Elements in memory from index 0 to logical index `first` of the axis. */
+static int64_t offset_along(const Value *v, int axis, int64_t first)
+{
+    int64_t stride[NEST_AXES];
+    strides_of(v, stride);
+    return v->layout.block > 1 && axis == 1 ? first / v->layout.block * stride[1]
+                                            : first * stride[axis];
+}
+
+/* Whether `part` is the box of `whole` that begins `at` elements behind its start already. */
+static bool lies_at(const Value *part, const Value *whole, int64_t at)
+{
+    if (part->constant || whole->constant || part->place.kind != whole->place.kind)
+        return false;
+    int64_t bytes = at * (int64_t)dtype_size(whole->dtype);
+    return part->place.index == whole->place.index &&
+           part->place.offset == whole->place.offset + bytes;
+}
+
+/* A part can share the whole's memory only where it is contiguous in it. */
+static bool contiguous_part(const Value *whole, int axis)
+{
+    return shape_range_numel(&whole->shape, 0, axis) == 1;
+}
+
+/* Blocked values join along the channels only at block boundaries. */
+static bool joins_blocks(Lower *lw, const Node *n, const Value *whole, int axis, int64_t first)
+{
+    int block = whole->layout.block > 1 && axis == 1 ? whole->layout.block : 1;
+    return first % block == 0 ||
+           node_unsupported(lw->graph, n, "a part begins inside a block of channels");
+}
+
+bool lower_concat(Lower *lw, const Node *n)
+{
+    const Value *out = n->out[0];
+    int axis = (int)n->params.axis.axis;
+    int64_t first = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        const Value *in = n->in[i];
+        int64_t extent = in->shape.dim[axis];
+        if (shape_numel(&in->shape) > 0) {
+            if (!same_layout(lw, n, in, out) || !joins_blocks(lw, n, out, axis, first))
+                return false;
+            int64_t at = offset_along(out, axis, first);
+            bool there = contiguous_part(out, axis) && lies_at(in, out, at);
+            if (!there && !copy_part(lw, n, "concat", in, out, at, in, 0))
+                return false;
+        }
+        first += extent;
+    }
+    return true;
+}
+
+bool lower_split(Lower *lw, const Node *n)
+{
+    const Value *in = n->in[0];
+    int axis = (int)n->params.split.axis;
+    int64_t first = 0;
+    for (int i = 0; i < n->n_out; i++) {
+        const Value *out = n->out[i];
+        if (out && out->place.kind != PLACE_NONE && shape_numel(&out->shape) > 0) {
+            if (!same_layout(lw, n, in, out) || !joins_blocks(lw, n, in, axis, first))
+                return false;
+            int64_t at = offset_along(in, axis, first);
+            bool there = contiguous_part(in, axis) && lies_at(out, in, at);
+            if (!there && !copy_part(lw, n, "split", out, out, 0, in, at))
+                return false;
+        }
+        first += n->params.split.sizes[i];
+    }
+    return true;
+}
+
+bool lower_slice(Lower *lw, const Node *n)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    const SliceParams *p = &n->params.slice;
+    int64_t stride[NEST_AXES], at = 0;
+    Nest nest;
+    nest_space(&nest, out);
+    shape_strides(&out->shape, stride);
+    nest_strided(lw, &nest, "out", out, 0, stride);
+    shape_strides(&in->shape, stride);
+    for (int i = 0; i < in->shape.rank; i++) {
+        at += p->start[i] * stride[i];
+        stride[i] *= p->step[i];
+    }
+    nest_strided(lw, &nest, "in", in, at, stride);
+    const char *to = dims_str(lw->arena, &out->shape, 0);
+    const char *from = dims_str(lw->arena, &in->shape, 0);
+    return nest_copy(lw, n, arena_printf(lw->arena, "slice_%s", to),
+                     arena_printf(lw->arena, "slice %s of %s", to, from), &nest);
+}
+
+bool lower_expand(Lower *lw, const Node *n)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    Nest nest;
+    nest_space(&nest, out);
+    nest_operand(lw, &nest, out, "out", out);
+    nest_operand(lw, &nest, out, "in", in);
+    const char *to = dims_str(lw->arena, &out->shape, 0);
+    const char *from = dims_str(lw->arena, &in->shape, 0);
+    return nest_copy(lw, n, arena_printf(lw->arena, "expand_%s", to),
+                     arena_printf(lw->arena, "expand %s to %s", from, to), &nest);
+}
+
+bool lower_transpose(Lower *lw, const Node *n)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    int64_t stride[NEST_AXES], own[MAX_RANK];
+    Nest nest;
+    nest_space(&nest, out);
+    shape_strides(&out->shape, stride);
+    nest_strided(lw, &nest, "out", out, 0, stride);
+    shape_strides(&in->shape, own);
+    const char *perm = "";
+    for (int i = 0; i < out->shape.rank; i++) {
+        stride[i] = own[n->params.perm.perm[i]];
+        perm = arena_printf(lw->arena, "%s%d", perm, n->params.perm.perm[i]);
+    }
+    nest_strided(lw, &nest, "in", in, 0, stride);
+    const char *from = dims_str(lw->arena, &in->shape, 0);
+    return nest_copy(lw, n, arena_printf(lw->arena, "transpose%s_%s", perm, from),
+                     arena_printf(lw->arena, "transpose %s by %s", from, perm), &nest);
+}
