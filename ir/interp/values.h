@@ -1,0 +1,48 @@
+/* What the interpreter's operators share: operands, conversion of tensors, windows, moves. */
+#ifndef CNNCC_IR_INTERP_VALUES_H
+#define CNNCC_IR_INTERP_VALUES_H
+
+#include "ir/interp/interp.h"
+
+/* Operand `i` of the operator itself; NULL when absent (or when it belongs to the epilogue). */
+const Tensor *interp_operand(const InterpCall *c, int i);
+
+/* diag_error with the node's label in front. */
+bool interp_error(InterpCall *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Elements first … first+count-1 as doubles, and back with one rounding to the tensor's type. */
+void interp_load(const Tensor *t, int64_t first, int64_t count, double *to);
+void interp_store(const double *from, Tensor *t, int64_t first, int64_t count);
+/* The same for integers, exactly; narrower results wrap. */
+void interp_load_i64(const Tensor *t, int64_t first, int64_t count, int64_t *to);
+void interp_store_i64(const int64_t *from, Tensor *t, int64_t first, int64_t count);
+
+/* The whole tensor as doubles, in the arena. */
+double *interp_f64(Arena *a, const Tensor *t);
+
+/* A window over three spatial axes [depth][height][width]; a 1-D or 2-D one has leading axes of
+ * extent 1. `in` and `out` are the extents that the window slides over and is placed at. */
+typedef struct Spatial {
+    int64_t in[MAX_SPATIAL], out[MAX_SPATIAL];
+    int64_t kernel[MAX_SPATIAL], stride[MAX_SPATIAL], dilation[MAX_SPATIAL];
+    int64_t pad_begin[MAX_SPATIAL], pad_end[MAX_SPATIAL];
+    int64_t in_plane, out_plane, taps; /* products of in, out, kernel */
+} Spatial;
+
+Spatial spatial_make(const Window *w, const Shape *in, const Shape *out);
+
+/* The placements lo <= o < hi on `axis` for which tap `k` lies inside the extent: those with
+ * 0 <= o * stride + k * dilation - pad_begin < extent. */
+void spatial_trim(const Spatial *s, int axis, int64_t k, int64_t extent, int64_t placements,
+                  int64_t *lo, int64_t *hi);
+
+/* Copies by tables: the element of `out` at (o0, o1, …) over `n` axes of extents `extent` is the
+ * element of `in` number offset[0][o0] + offset[1][o1] + …, or `fill` when one of them is -1. */
+void interp_move(Tensor *out, const Tensor *in, int n, const int64_t *extent,
+                 int64_t *const *offset, const void *fill);
+
+/* One elementwise step: out = op(in[0], in[1] …). `out` may be in[0]. */
+bool interp_elementwise(InterpCall *c, OpKind op, const Params *p, const Tensor *const *in,
+                        int n_in, Tensor *out);
+
+#endif
