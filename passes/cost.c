@@ -1,0 +1,72 @@
+/* The cost model of the register tiles.
+ *
+ * A tile of m rows x n vectors does, for each reduction step, n loads of weights, m loads of inputs
+ * and m*n multiply-adds on m*n accumulators. On a core with `fma_units` units, two loads a cycle
+ * and four cycles of latency, one step takes
+ *
+ *     max(m n / fma_units,  (m + n) / 2,  4)   cycles
+ *
+ * (each accumulator is used once a step, so a step cannot be shorter than the latency). Weights
+ * come from farther away than inputs: a little is added for each of their loads, which decides
+ * between tiles that are otherwise equal. Rows and columns that do not fill a tile cost as a
+ * smaller one. */
+#include "passes/cost.h"
+
+#include "ir/ops.h"
+
+static const double latency = 4, loads_a_cycle = 2, far_load = 0.25;
+
+static double step_cycles(const Target *t, int64_t m, int64_t n)
+{
+    double arithmetic = (double)(m * n) / t->fma_units;
+    double loads = (double)(m + n) / loads_a_cycle;
+    double cycles = arithmetic > loads ? arithmetic : loads;
+    return (cycles > latency ? cycles : latency) + far_load * (double)n;
+}
+
+/* All tiles of the problem: full ones and what remains at the right. Vectors that do not fill the
+ * last tile of columns are computed all the same. */
+static double problem_cycles(const Target *t, const TileProblem *p, int m, int n)
+{
+    int64_t full = p->rows / m, rest = p->rows % m, tiles = (p->cols + n - 1) / n;
+    double row = (double)full * step_cycles(t, m, n);
+    if (rest)
+        row += step_cycles(t, rest, n);
+    return row * (double)tiles;
+}
+
+Tile cost_best_tile(const Target *t, const TileProblem *p)
+{
+    Tile best = {1, 1, problem_cycles(t, p, 1, 1), 0};
+    for (int n = 1; n <= p->max_n && n <= p->cols; n++) {
+        if (p->whole && p->cols % n != 0)
+            continue;
+        for (int m = 1; m <= p->max_m && m <= p->rows && m * n + n + 1 <= t->n_registers; m++) {
+            double cycles = problem_cycles(t, p, m, n);
+            if (cycles < best.cycles)
+                best = (Tile){m, n, cycles, 0};
+        }
+    }
+    double ideal = (double)(p->rows * p->cols) / t->fma_units;
+    best.efficiency = best.cycles > 0 ? ideal / best.cycles : 0;
+    return best;
+}
+
+int64_t cost_macs(const Node *n)
+{
+    const Shape *out = &n->out[0]->shape;
+    const Shape *a = n->n_in > 0 && n->in[0] ? &n->in[0]->shape : NULL;
+    const Shape *w = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
+    switch (n->op) {
+    case OP_Conv:
+        return shape_numel(out) * shape_range_numel(w, 1, w->rank);
+    case OP_ConvTranspose:
+        return shape_numel(a) * shape_range_numel(w, 1, w->rank);
+    case OP_Gemm:
+        return shape_numel(out) * a->dim[n->params.gemm.trans_a ? 0 : 1];
+    case OP_MatMul:
+        return a->rank > 0 ? shape_numel(out) * a->dim[a->rank - 1] : 0;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,262 @@
+/* layout: which values have their channels in blocks, and the reorders where layouts meet.
+ *
+ * In: a planned graph. Out: a layout on every value; Reorder nodes, one for each value that is
+ * wanted in both layouts. Nodes are visited in order: a node with a blocked kernel keeps what its
+ * operand already has, convolutions start blocked regions, every other operator wants row-major
+ * operands. Inputs and outputs of the graph are row-major. A constant is never reordered at run
+ * time: it gets a twin value in the layout that is wanted, with the same data (codegen lays it
+ * out). With one lane nothing is blocked. */
+#include "passes/lifetime.h"
+#include "passes/rewrite.h"
+
+enum { ANY = -1, PLAIN = 0 }; /* a wanted block; otherwise the number of lanes */
+
+typedef struct Layouts {
+    Graph *g;
+    int block;
+    Value **twin; /* by value id: the same value in the other layout */
+    int n_twins;
+    int *want; /* of the operands of the node at hand */
+} Layouts;
+
+static bool is_blocked(const Value *v)
+{
+    return v && v->layout.block > 1;
+}
+
+/* ---- operands in the other layout ---- */
+
+/* The constant `v` with as many axes as `rank`, in blocks when `block` > 1. */
+static Value *constant_twin(Layouts *l, const Value *v, int rank, int block)
+{
+    Tensor *t = ARENA_NEW(l->g->arena, Tensor);
+    *t = *v->constant;
+    t->shape.rank = rank;
+    for (int i = 0; i < rank; i++)
+        t->shape.dim[i] = operand_extent(v, &t->shape, i);
+    Value *twin = graph_constant(l->g, v->name, t);
+    twin->layout.block = block;
+    return twin;
+}
+
+static Value *reordered(Layouts *l, Value *v, int block)
+{
+    if (v->id < l->n_twins && l->twin[v->id])
+        return l->twin[v->id];
+    Value *twin = graph_value(l->g, NULL, v->dtype, &v->shape);
+    twin->layout.block = block;
+    Node *n = graph_node(l->g, OP_Reorder, NULL, &v, 1, &twin, 1);
+    n->plan = (Plan){.lanes = l->g->target->lanes, .why = "layouts meet"};
+    if (v->id < l->n_twins)
+        l->twin[v->id] = twin;
+    return twin;
+}
+
+static void convert_operands(Layouts *l, Node *n)
+{
+    int rank = n->out[0]->shape.rank;
+    for (int i = 0; i < n->n_in; i++) {
+        Value *v = n->in[i];
+        if (v == NULL || l->want[i] == ANY || l->want[i] == v->layout.block)
+            continue;
+        if (!v->constant)
+            n->in[i] = reordered(l, v, l->want[i]);
+        else if (l->want[i] > 1)
+            n->in[i] = constant_twin(l, v, rank, l->want[i]);
+    }
+}
+
+/* The result gets a layout. A blocked output of the graph is made row-major behind the node. */
+static void set_result(Layouts *l, Node *n, int block)
+{
+    Value *v = n->out[0];
+    if (block <= 1)
+        return;
+    if (!v->is_output) {
+        v->layout.block = block;
+        return;
+    }
+    Value *blocked = graph_value(l->g, NULL, v->dtype, &v->shape);
+    blocked->layout.block = block;
+    n->out[0] = blocked;
+    blocked->def = n;
+    Node *reorder = graph_node(l->g, OP_Reorder, NULL, &blocked, 1, &v, 1);
+    reorder->plan = (Plan){.lanes = l->g->target->lanes, .why = "outputs are row-major"};
+    l->twin[v->id] = blocked;
+}
+
+/* The form of `v` that is blocked already, if there is one. */
+static const Value *native(const Layouts *l, const Value *v)
+{
+    const Value *twin = v->id < l->n_twins ? l->twin[v->id] : NULL;
+    return is_blocked(twin) ? twin : v;
+}
+
+/* ---- elementwise operands ---- */
+
+/* What an operand of an elementwise node (or a fused one) must be in a blocked space of shape
+ * `out`; false when it cannot be there. Without channels of its own it is read as it lies. */
+static bool want_in_blocks(const Layouts *l, const Value *v, const Shape *out, int *want)
+{
+    bool aligned = v->shape.rank == out->rank;
+    bool channels = operand_extent(v, out, 1) != 1;
+    *want = channels ? l->block : aligned ? ANY : PLAIN;
+    return !channels || aligned || v->constant;
+}
+
+/* Sets what the operands first.. of `n` must be when its result is blocked. */
+static bool want_all_in_blocks(Layouts *l, const Node *n, int first)
+{
+    for (int i = first; i < n->n_in; i++)
+        if (n->in[i] && !want_in_blocks(l, n->in[i], &n->out[0]->shape, &l->want[i]))
+            return false;
+    return true;
+}
+
+/* ---- the rules: the block of the result; l->want starts as PLAIN ---- */
+
+static bool blockable(const Value *v)
+{
+    return v->dtype == DT_F32 && v->shape.rank >= 3;
+}
+
+static int follow_operand(Layouts *l, const Node *n)
+{
+    if (n->n_out != 1 || !blockable(n->in[0]) || !blockable(n->out[0]) ||
+        !is_blocked(native(l, n->in[0])))
+        return PLAIN;
+    l->want[0] = l->block;
+    return l->block;
+}
+
+static int rule_conv(Layouts *l, const Node *n)
+{
+    bool depthwise = n->plan.algo == ALGO_DEPTHWISE;
+    l->want[1] = ANY;
+    if (n->n_in > 2)
+        l->want[2] = ANY;
+    if (n->plan.lanes == 1 || (n->plan.algo != ALGO_DIRECT && !depthwise))
+        return PLAIN;
+    int64_t channels = n->in[0]->shape.dim[1] / n->params.conv.group;
+    if (depthwise)
+        l->want[0] = l->block;
+    else if (n->params.conv.group == 1 || channels % l->block == 0)
+        l->want[0] = is_blocked(native(l, n->in[0])) ? l->block : PLAIN;
+    want_all_in_blocks(l, n, node_own_inputs(n));
+    return l->block;
+}
+
+static int rule_elementwise(Layouts *l, const Node *n)
+{
+    const Shape *out = &n->out[0]->shape;
+    bool any = false;
+    if (!blockable(n->out[0]))
+        return PLAIN;
+    for (int i = 0; i < n->n_in; i++) {
+        const Value *v = n->in[i];
+        any = any || (v && is_blocked(native(l, v)) && v->shape.rank == out->rank &&
+                      v->shape.dim[1] == out->dim[1]);
+    }
+    if (any && want_all_in_blocks(l, n, 0))
+        return l->block;
+    for (int i = 0; i < n->n_in; i++)
+        l->want[i] = PLAIN;
+    return PLAIN;
+}
+
+/* Parts of whole blocks (the last may be ragged), most of the data blocked already. */
+static int rule_concat(Layouts *l, const Node *n)
+{
+    int64_t blocked = 0;
+    if (!blockable(n->out[0]) || n->params.axis.axis != 1)
+        return PLAIN;
+    for (int i = 0; i < n->n_in; i++) {
+        if (i + 1 < n->n_in && n->in[i]->shape.dim[1] % l->block != 0)
+            return PLAIN;
+        if (is_blocked(native(l, n->in[i])))
+            blocked += shape_numel(&n->in[i]->shape);
+    }
+    if (2 * blocked <= shape_numel(&n->out[0]->shape))
+        return PLAIN;
+    for (int i = 0; i < n->n_in; i++)
+        l->want[i] = l->block;
+    return l->block;
+}
+
+static int rule_pad(Layouts *l, const Node *n)
+{
+    const PadParams *p = &n->params.pad;
+    for (int i = 0; i < 2; i++)
+        if (n->in[0]->shape.rank < 3 || p->begin[i] != 0 || p->end[i] != 0)
+            return PLAIN;
+    return follow_operand(l, n);
+}
+
+static int rule_resize(Layouts *l, const Node *n)
+{
+    const Shape *in = &n->in[0]->shape, *out = &n->out[0]->shape;
+    if (in->rank < 3 || in->dim[0] != out->dim[0] || in->dim[1] != out->dim[1] ||
+        n->params.resize.coord == COORD_TF_CROP_AND_RESIZE)
+        return PLAIN;
+    return follow_operand(l, n);
+}
+
+/* [N,C,1,1] with whole blocks lies as in row-major order: no reorder. */
+static int rule_view(Layouts *l, const Node *n)
+{
+    if (value_is_row_major(n->in[0]))
+        l->want[0] = ANY;
+    return PLAIN;
+}
+
+static const struct {
+    OpKind op;
+    int (*rule)(Layouts *l, const Node *n);
+} rules[] = {
+    {OP_Conv, rule_conv},
+    {OP_ConvTranspose, rule_conv},
+    {OP_MaxPool, follow_operand},
+    {OP_AveragePool, follow_operand},
+    {OP_LpPool, follow_operand},
+    {OP_GlobalAveragePool, follow_operand},
+    {OP_GlobalMaxPool, follow_operand},
+    {OP_Concat, rule_concat},
+    {OP_Pad, rule_pad},
+    {OP_Resize, rule_resize},
+    {OP_Upsample, rule_resize},
+    {OP_Flatten, rule_view},
+    {OP_Reshape, rule_view},
+    {OP_Squeeze, rule_view},
+    {OP_Unsqueeze, rule_view},
+};
+
+static int apply_rule(Layouts *l, const Node *n)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].op == n->op)
+            return rules[i].rule(l, n);
+    return op_has(n->op, T_ELEMENTWISE | T_BLOCKED) ? rule_elementwise(l, n) : PLAIN;
+}
+
+bool pass_layout(Graph *g, const PassOptions *o)
+{
+    (void)o;
+    if (g->target->lanes <= 1)
+        return true;
+    int most = 0, n_nodes = g->n_nodes;
+    for (int i = 0; i < n_nodes; i++)
+        if (g->nodes[i]->n_in > most)
+            most = g->nodes[i]->n_in;
+    Layouts l = {.g = g, .block = g->target->lanes, .n_twins = g->n_values};
+    l.twin = ARENA_ARRAY(g->arena, Value *, g->n_values);
+    l.want = ARENA_ARRAY(g->arena, int, most);
+    for (int i = 0; i < n_nodes; i++) {
+        Node *n = g->nodes[i];
+        for (int k = 0; k < n->n_in; k++)
+            l.want[k] = PLAIN;
+        int block = apply_rule(&l, n);
+        convert_operands(&l, n);
+        set_result(&l, n, block);
+    }
+    return remove_dead(g);
+}

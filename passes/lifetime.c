@@ -1,0 +1,267 @@
+/* Storages: the values that share memory, found in one walk over the nodes.
+ *
+ * In: a graph with layouts, in its final order. Out: for every value the storage that it lies in
+ * and the offset there; for every storage its size, kind and the span of nodes during which it
+ * holds something. Sharing is decided here and nowhere else:
+ *   - the result of a view lies where its operand lies;
+ *   - the result of a T_INPLACE node overwrites in[0] when in[0], and everything that overlaps it,
+ *     is not read later;
+ *   - parts of a Concat are made right inside the result when they lie one after another there.
+ * A storage belongs to at most one graph output, which then fills it from end to end. */
+#include "passes/lifetime.h"
+
+#include "ir/ops.h"
+
+#include <limits.h>
+
+bool value_is_row_major(const Value *v)
+{
+    int block = v->layout.block;
+    if (block <= 1 || v->shape.rank < 2)
+        return true;
+    return v->shape.dim[1] % block == 0 && shape_range_numel(&v->shape, 2, v->shape.rank) == 1;
+}
+
+/* ---- storages ---- */
+
+static Storage *storage_of(const Lifetimes *l, const Value *v)
+{
+    return &l->storages[l->storage[v->id]];
+}
+
+static void start_storages(Lifetimes *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        l->storage[i] = i;
+        l->next[i] = l->def[i] = l->last_use[i] = l->output[i] = -1;
+        l->storages[i] = (Storage){PLACE_ARENA, 0, value_physical_bytes(v), 0, 0, i, i};
+        if (v->constant)
+            l->storages[i].kind = PLACE_WEIGHTS;
+    }
+    for (int i = 0; i < g->n_inputs; i++) {
+        l->storages[g->inputs[i]->id].kind = PLACE_INPUT;
+        l->storages[g->inputs[i]->id].index = i;
+    }
+    for (int i = 0; i < g->n_outputs; i++) {
+        int id = g->outputs[i]->id;
+        l->output[id] = i;
+        if (l->storages[id].kind == PLACE_ARENA) {
+            l->storages[id].kind = PLACE_OUTPUT;
+            l->storages[id].index = i;
+        }
+    }
+}
+
+static void find_uses(Lifetimes *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k])
+                l->last_use[n->in[k]->id] = i;
+        for (int k = 0; k < n->n_out; k++)
+            if (n->out[k])
+                l->def[n->out[k]->id] = i;
+    }
+    for (int i = 0; i < g->n_outputs; i++)
+        l->last_use[g->outputs[i]->id] = INT_MAX;
+}
+
+/* The values of `inner` move into `outer`, `offset` bytes from its start. */
+static void merge(Lifetimes *l, int inner, int outer, int64_t offset)
+{
+    Storage *from = &l->storages[inner], *to = &l->storages[outer];
+    for (int v = from->head; v >= 0; v = l->next[v]) {
+        l->storage[v] = outer;
+        l->offset[v] += offset;
+    }
+    l->next[to->tail] = from->head;
+    to->tail = from->tail;
+    from->head = -1;
+}
+
+/* `v`, just made and alone in its storage, joins the storage of `host` at the same place. */
+static bool join(Lifetimes *l, const Value *v, const Value *host)
+{
+    Storage *own = storage_of(l, v), *other = storage_of(l, host);
+    if (own->kind == PLACE_OUTPUT) {
+        /* The output takes over the whole storage. */
+        if (other->kind != PLACE_ARENA || other->bytes != own->bytes)
+            return false;
+        other->kind = PLACE_OUTPUT;
+        other->index = own->index;
+    }
+    merge(l, l->storage[v->id], l->storage[host->id], l->offset[host->id]);
+    return true;
+}
+
+/* ---- views ---- */
+
+static bool is_view(const Node *n)
+{
+    bool moves_nothing = op_has(n->op, T_VIEW) || n->op == OP_Reorder;
+    return moves_nothing && n->n_epilogue == 0 && n->in[0]->dtype == n->out[0]->dtype &&
+           value_is_row_major(n->in[0]) && value_is_row_major(n->out[0]) &&
+           value_physical_bytes(n->in[0]) == value_physical_bytes(n->out[0]);
+}
+
+/* ---- in place ---- */
+
+static bool overlap(const Lifetimes *l, const Value *a, const Value *b)
+{
+    int64_t a0 = l->offset[a->id], b0 = l->offset[b->id];
+    return l->storage[a->id] == l->storage[b->id] && a0 < b0 + value_physical_bytes(b) &&
+           b0 < a0 + value_physical_bytes(a);
+}
+
+/* Whether nothing that overlaps `v` is read after the node at `position`. */
+static bool dies_at(const Lifetimes *l, const Value *v, int position)
+{
+    for (int i = storage_of(l, v)->head; i >= 0; i = l->next[i])
+        if (l->last_use[i] > position && overlap(l, v, l->g->values[i]))
+            return false;
+    return true;
+}
+
+static bool may_overwrite(const Lifetimes *l, const Node *n, int position)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    PlaceKind kind = storage_of(l, in)->kind;
+    if (!op_has(n->op, T_INPLACE) || n->n_out != 1 || (kind != PLACE_ARENA && kind != PLACE_OUTPUT))
+        return false;
+    if (in->dtype != out->dtype || !shape_equal(&in->shape, &out->shape) ||
+        in->layout.block != out->layout.block)
+        return false;
+    for (int i = 1; i < n->n_in; i++) /* other operands must not lie in what is overwritten */
+        if (n->in[i] && n->in[i] != in && overlap(l, in, n->in[i]))
+            return false;
+    return dies_at(l, in, position);
+}
+
+/* ---- Concat ---- */
+
+int64_t concat_part_offset(const Node *n, int k)
+{
+    const Value *out = n->out[0];
+    int axis = (int)n->params.axis.axis;
+    int block = out->layout.block > 1 ? out->layout.block : 1;
+    if (shape_range_numel(&out->shape, 0, axis) != 1)
+        return -1;
+    if (block > 1 && axis > 1)
+        return -1; /* the blocks of channels are in front of the axis */
+    int64_t offset = 0;
+    for (int i = 0; i < k; i++) {
+        if (block > 1 && axis == 1 && n->in[i]->shape.dim[1] % block != 0)
+            return -1;
+        offset += value_physical_bytes(n->in[i]);
+    }
+    return offset;
+}
+
+static void place_parts(Lifetimes *l, const Node *n)
+{
+    const Value *out = n->out[0];
+    for (int k = 0; k < n->n_in; k++) {
+        const Value *part = n->in[k];
+        int64_t offset = concat_part_offset(n, k);
+        const Storage *s = storage_of(l, part);
+        bool repeated = false;
+        for (int i = 0; i < n->n_in; i++)
+            repeated = repeated || (i != k && n->in[i] == part);
+        if (offset < 0 || repeated || s->kind != PLACE_ARENA || l->offset[part->id] != 0 ||
+            s->bytes != value_physical_bytes(part) || part->layout.block != out->layout.block ||
+            l->storage[part->id] == l->storage[out->id])
+            continue;
+        merge(l, l->storage[part->id], l->storage[out->id], offset);
+    }
+}
+
+bool lifetimes_same_place(const Lifetimes *l, const Value *a, const Value *b, int64_t offset)
+{
+    return l->storage[a->id] == l->storage[b->id] && l->offset[a->id] == l->offset[b->id] + offset;
+}
+
+/* ---- times ---- */
+
+static void find_times(Lifetimes *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < l->n; i++) {
+        Storage *s = &l->storages[i];
+        s->first = INT_MAX;
+        s->last = -1;
+        for (int v = s->head; v >= 0; v = l->next[v]) {
+            if (l->def[v] >= 0 && l->def[v] < s->first)
+                s->first = l->def[v];
+            if (l->def[v] > s->last)
+                s->last = l->def[v];
+            if (l->last_use[v] > s->last)
+                s->last = l->last_use[v];
+        }
+        if (s->last >= g->n_nodes)
+            s->last = g->n_nodes - 1;
+        if (s->kind == PLACE_ARENA)
+            s->bytes = (s->bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+    }
+}
+
+static void decide_sharing(Lifetimes *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        if (n->op == OP_Concat)
+            place_parts(l, n);
+        else if (n->n_in > 0 && n->in[0] && (is_view(n) || may_overwrite(l, n, i)))
+            join(l, n->out[0], n->in[0]);
+    }
+}
+
+Lifetimes *lifetimes_new(Graph *g)
+{
+    Arena *a = g->arena;
+    Lifetimes *l = ARENA_NEW(a, Lifetimes);
+    l->g = g;
+    l->n = g->n_values;
+    l->storages = ARENA_ARRAY(a, Storage, l->n);
+    l->storage = ARENA_ARRAY(a, int, l->n);
+    l->offset = ARENA_ARRAY(a, int64_t, l->n);
+    l->next = ARENA_ARRAY(a, int, l->n);
+    l->def = ARENA_ARRAY(a, int, l->n);
+    l->last_use = ARENA_ARRAY(a, int, l->n);
+    l->output = ARENA_ARRAY(a, int, l->n);
+    start_storages(l);
+    find_uses(l);
+    decide_sharing(l);
+    find_times(l);
+    return l;
+}
+
+int64_t lifetimes_peak(const Lifetimes *l)
+{
+    const Graph *g = l->g;
+    int64_t *change = ARENA_ARRAY(g->arena, int64_t, g->n_nodes + 1), live = 0, peak = 0;
+    for (int i = 0; i < l->n; i++) {
+        const Storage *s = &l->storages[i];
+        if (s->kind != PLACE_ARENA || s->head < 0 || s->last < 0 || s->first > s->last)
+            continue;
+        change[s->first] += s->bytes;
+        change[s->last + 1] -= s->bytes;
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        live += change[i];
+        int64_t scratch = g->nodes[i]->plan.scratch_bytes;
+        scratch = (scratch + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+        if (live + scratch > peak)
+            peak = live + scratch;
+    }
+    return peak;
+}
+
+int64_t peak_live_bytes(Graph *g)
+{
+    return lifetimes_peak(lifetimes_new(g));
+}

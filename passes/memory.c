@@ -1,0 +1,185 @@
+/* memory: a place for every value and every scratch buffer.
+ *
+ * In: a graph in its final order. Out: places, ALGO_VIEW on nodes that need no code, g->arena_bytes
+ * and g->arena_floor (no placement can be smaller). Values share memory as lifetime.c decides. The
+ * storages and scratch buffers of the arena are then packed: one after another, in several orders,
+ * each into the smallest gap that is free during its life; the best result stays. */
+#include "passes/lifetime.h"
+#include "passes/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A piece of the arena with the span of its life, both ends included. */
+typedef struct Item {
+    int first, last;
+    int64_t bytes, offset;
+    int storage; /* -1: the scratch of `node` */
+    Node *node;
+} Item;
+
+/* ---- packing ---- */
+
+static int by_size(const void *a, const void *b)
+{
+    const Item *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    return x->first != y->first ? (x->first > y->first) - (x->first < y->first)
+                                : (x->storage > y->storage) - (x->storage < y->storage);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const Item *x = a, *y = b;
+    if (x->first != y->first)
+        return x->first > y->first ? 1 : -1;
+    return by_size(a, b);
+}
+
+/* Longest life first: what is always there lies at the bottom. */
+static int by_span(const void *a, const void *b)
+{
+    const Item *x = a, *y = b;
+    int span_x = x->last - x->first, span_y = y->last - y->first;
+    if (span_x != span_y)
+        return span_x > span_y ? -1 : 1;
+    return by_size(a, b);
+}
+
+static bool lives_overlap(const Item *a, const Item *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* The smallest gap for `item` between the placed items that live at the same time; `placed` is
+ * sorted by offset. */
+static int64_t best_gap(Item *const *placed, int n, const Item *item)
+{
+    int64_t end = 0, best = -1, best_room = INT64_MAX;
+    for (int i = 0; i < n; i++) {
+        const Item *p = placed[i];
+        if (!lives_overlap(p, item))
+            continue;
+        int64_t room = p->offset - end;
+        if (room >= item->bytes && room < best_room) {
+            best = end;
+            best_room = room;
+        }
+        if (p->offset + p->bytes > end)
+            end = p->offset + p->bytes;
+    }
+    return best >= 0 ? best : end;
+}
+
+/* Places the items in their order; returns the bytes needed. */
+static int64_t pack_items(Arena *a, Item *items, int n)
+{
+    Item **placed = ARENA_ARRAY(a, Item *, n);
+    int64_t total = 0;
+    for (int i = 0; i < n; i++) {
+        items[i].offset = best_gap(placed, i, &items[i]);
+        if (items[i].offset + items[i].bytes > total)
+            total = items[i].offset + items[i].bytes;
+        int k = i;
+        for (; k > 0 && placed[k - 1]->offset > items[i].offset; k--)
+            placed[k] = placed[k - 1];
+        placed[k] = &items[i];
+    }
+    return total;
+}
+
+/* The best of the orders; `items` holds its offsets. */
+static int64_t pack_best(Arena *a, Item *items, int n)
+{
+    static int (*const orders[])(const void *, const void *) = {by_size, by_time, by_span};
+    Item *trial = ARENA_ARRAY(a, Item, n);
+    int64_t best = INT64_MAX;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        Item *try = ARENA_ARRAY(a, Item, n);
+        if (n > 0)
+            memcpy(try, items, (size_t)n * sizeof(Item));
+        qsort(try, (size_t)n, sizeof(Item), orders[i]);
+        int64_t total = pack_items(a, try, n);
+        if (total < best) {
+            best = total;
+            trial = try;
+        }
+    }
+    if (n > 0)
+        memcpy(items, trial, (size_t)n * sizeof(Item));
+    return n > 0 ? best : 0;
+}
+
+/* ---- places ---- */
+
+static Item *collect_items(const Lifetimes *l, int *n)
+{
+    const Graph *g = l->g;
+    Item *items = ARENA_ARRAY(g->arena, Item, l->n + g->n_nodes);
+    *n = 0;
+    for (int i = 0; i < l->n; i++) {
+        const Storage *s = &l->storages[i];
+        if (s->kind == PLACE_ARENA && s->head >= 0 && s->last >= 0 && s->first <= s->last)
+            items[(*n)++] = (Item){s->first, s->last, s->bytes, 0, i, NULL};
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        int64_t bytes = g->nodes[i]->plan.scratch_bytes;
+        bytes = (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+        if (bytes > 0)
+            items[(*n)++] = (Item){i, i, bytes, 0, -1, g->nodes[i]};
+    }
+    return items;
+}
+
+static void assign_places(const Lifetimes *l, const int64_t *arena_offset)
+{
+    for (int i = 0; i < l->n; i++) {
+        Value *v = l->g->values[i];
+        const Storage *s = &l->storages[l->storage[i]];
+        v->place = (Place){s->kind, s->index, l->offset[i]};
+        if (s->kind == PLACE_ARENA)
+            v->place.offset += arena_offset[l->storage[i]];
+    }
+}
+
+/* Nodes whose result is already where it belongs need no code; other views are copies. */
+static void mark_views(const Lifetimes *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < g->n_nodes; i++) {
+        Node *n = g->nodes[i];
+        bool in_place = false;
+        if (n->op == OP_Concat) {
+            in_place = true;
+            for (int k = 0; k < n->n_in; k++)
+                in_place = in_place &&
+                           lifetimes_same_place(l, n->in[k], n->out[0], concat_part_offset(n, k));
+        } else if ((op_has(n->op, T_VIEW) || n->op == OP_Reorder) && n->n_epilogue == 0) {
+            in_place = lifetimes_same_place(l, n->in[0], n->out[0], 0);
+        } else {
+            continue;
+        }
+        n->plan.algo = in_place ? ALGO_VIEW : ALGO_DEFAULT;
+    }
+}
+
+bool pass_memory(Graph *g, const PassOptions *o)
+{
+    (void)o;
+    Lifetimes *l = lifetimes_new(g);
+    int n;
+    Item *items = collect_items(l, &n);
+    g->arena_bytes = pack_best(g->arena, items, n);
+    g->arena_floor = lifetimes_peak(l);
+    int64_t *arena_offset = ARENA_ARRAY(g->arena, int64_t, l->n);
+    for (int i = 0; i < n; i++) {
+        if (items[i].storage >= 0)
+            arena_offset[items[i].storage] = items[i].offset;
+        else
+            items[i].node->plan.scratch_offset = items[i].offset;
+    }
+    assign_places(l, arena_offset);
+    mark_views(l);
+    return true;
+}
