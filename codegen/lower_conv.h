@@ -38,7 +38,7 @@ void conv_strides(const Node *n, int64_t stride[MAX_SPATIAL]);
 bool conv_flatten(const Node *n, ConvShape *s);
 
 /* The bias as an operand, when it was not packed; NULL without. */
-const Value *conv_bias(const Node *n);
+const Value *bias_operand(const Node *n);
 
 /* Product of the extents of the input (output, kernel). */
 int64_t conv_in_numel(const ConvShape *s);

@@ -123,7 +123,7 @@ static bool set_up(Direct *d, Lower *lw, const Node *n)
 static void open_buffers(Direct *d, Arg *args)
 {
     const Node *n = d->node;
-    const Value *bias = conv_bias(n);
+    const Value *bias = bias_operand(n);
     int n_args = 0;
     d->x = buf_value(d->b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(d->lw, n->in[0]);

@@ -292,7 +292,7 @@ static void open_buffers(Im2col *d, Arg *args)
     Lower *lw = d->lw;
     const Node *n = d->node;
     const Tensor *weight = n->plan.packed_weight, *packed_bias = n->plan.packed_bias;
-    const Value *bias = weight ? NULL : conv_bias(n);
+    const Value *bias = weight ? NULL : bias_operand(n);
     int n_args = 0;
     d->x = buf_value(d->b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);

@@ -147,7 +147,7 @@ bool conv_flatten(const Node *n, ConvShape *s)
     return true;
 }
 
-const Value *conv_bias(const Node *n)
+const Value *bias_operand(const Node *n)
 {
     for (int i = 0; i < n->n_epilogue; i++)
         if (n->epilogue[i].operand == 2)
