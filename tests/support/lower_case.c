@@ -15,8 +15,6 @@
 /* cmocka needs some of the above first. */
 #include <cmocka.h>
 
-extern bool interp_node(InterpCall *c) CNNCC_PENDING;
-
 static void print_diagnostic(void *user, Severity severity, const char *line)
 {
     const LowerCase *c = user;
