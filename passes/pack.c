@@ -157,8 +157,10 @@ static void pack_gemm(Graph *g, Node *n)
     n->plan.packed_weight = pack_columns(g, n, p->trans_b, p->alpha);
     if (!value_is_f32_constant(c))
         return;
-    Tensor *t = new_packed(g, ceil_div(cols, width) * width);
     int64_t count = shape_numel(&c->shape);
+    if (count != 1 && (count != cols || c->shape.dim[c->shape.rank - 1] != cols))
+        return; /* not one row: added by the kernel */
+    Tensor *t = new_packed(g, ceil_div(cols, width) * width);
     for (int64_t i = 0; i < cols; i++)
         ((float *)t->data)[i] = (float)(p->beta * tensor_get_f64(c->constant, count == 1 ? 0 : i));
     n->plan.packed_bias = t;

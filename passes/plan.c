@@ -23,6 +23,18 @@ static int64_t output_width(const Node *n)
     return n->out[0]->shape.dim[n->out[0]->shape.rank - 1];
 }
 
+/* Pixels of what the direct kernel takes as one row: the whole image of a 1x1 convolution. */
+static int64_t direct_row(const Node *n)
+{
+    const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+    const Window *w = &n->params.conv.w;
+    for (int i = 0; i < w->n; i++)
+        if (n->op != OP_Conv || w->kernel[i] != 1 || w->stride[i] != 1 ||
+            x->dim[2 + i] != y->dim[2 + i])
+            return output_width(n);
+    return shape_range_numel(y, 2, y->rank);
+}
+
 static int64_t group_outputs(const Node *n)
 {
     return n->out[0]->shape.dim[1] / n->params.conv.group;
@@ -34,11 +46,18 @@ static bool is_depthwise(const Node *n)
     return group > 1 && group == n->in[0]->shape.dim[1] && group == n->out[0]->shape.dim[1];
 }
 
+/* Packed kernels start from a packed bias. */
+static bool is_packable(const Node *n)
+{
+    bool bias = node_own_inputs(n) > 2 && n->in[2] != NULL;
+    return value_is_f32_constant(n->in[1]) && (!bias || value_is_f32_constant(n->in[2]));
+}
+
 /* ---- what each algorithm needs; NULL: legal, otherwise the reason why not ---- */
 
 static const char *depthwise_illegal(const Graph *g, const Node *n)
 {
-    if (!value_is_f32_constant(n->in[1]))
+    if (!is_packable(n))
         return "weights are not constant";
     if (!is_depthwise(n))
         return "not a depthwise convolution";
@@ -49,7 +68,7 @@ static const char *direct_illegal(const Graph *g, const Node *n)
 {
     if (g->target->lanes == 1)
         return NULL;
-    if (!value_is_f32_constant(n->in[1]))
+    if (!is_packable(n))
         return "weights are not constant";
     if (n->params.conv.group > 1 && group_outputs(n) % g->target->lanes != 0)
         return "channels of a group do not fill vectors";
@@ -94,7 +113,7 @@ static void plan_direct(Graph *g, Node *n)
 {
     int lanes = direct_illegal(g, n) ? 1 : g->target->lanes;
     int64_t channels = group_outputs(n);
-    TileProblem p = {output_width(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
+    TileProblem p = {direct_row(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
                      lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);
