@@ -14,8 +14,7 @@
 struct cnncc_model {
     Arena *arena;
     Diag diag;
-    Graph *graph; /* for the JIT: after the passes; for the interpreter: as imported */
-    Program *program;
+    Graph *graph;   /* for the JIT: after the passes; for the interpreter: as imported */
     const Jit *jit; /* NULL: the interpreter runs it */
     int64_t multiply_adds;
     size_t context_bytes;
@@ -39,6 +38,11 @@ static void copy_text(char *to, size_t bytes, const char *text)
         snprintf(to, bytes, "%s", text);
 }
 
+/* What the diagnostics' sink needs; it lives while a model is loaded. */
+typedef struct Sink {
+    const cnncc_options *options;
+} Sink;
+
 static void forward_line(void *user, Severity severity, const char *line)
 {
     static const cnncc_severity public_severity[] = {
@@ -46,9 +50,9 @@ static void forward_line(void *user, Severity severity, const char *line)
         [SEVERITY_WARNING] = CNNCC_WARNING,
         [SEVERITY_NOTE] = CNNCC_NOTE,
     };
-    const cnncc_options *o = user;
-    if (o->message != NULL)
-        o->message(o->user, public_severity[severity], line);
+    const Sink *sink = user;
+    if (sink->options->message != NULL)
+        sink->options->message(sink->options->user, public_severity[severity], line);
 }
 
 static cnncc_status refuse(const cnncc_options *o, cnncc_status status, const char *why)
@@ -137,28 +141,34 @@ static cnncc_tensor *describe(Arena *a, Value *const *values, int n)
     return t;
 }
 
+/* Compiles the model for this machine; m->graph is the planned graph. */
+static bool compile_model(cnncc_model *m, const ModelSource *source, const PipelineOptions *options)
+{
+    Pipeline result;
+    if (!pipeline_run(m->arena, &m->diag, source, options, &result))
+        return false;
+    Jit *jit = jit_compile(result.program, &m->diag);
+    if (jit == NULL)
+        return false;
+    arena_defer(m->arena, free_jit, jit);
+    m->jit = jit;
+    m->graph = result.graph;
+    m->context_bytes = (size_t)result.program->arena_bytes;
+    return true;
+}
+
 /* Fills the model from its source. */
 static cnncc_status load_model(cnncc_model *m, const ModelSource *source, const cnncc_options *o)
 {
     PipelineOptions options = {.target = NULL};
-    Pipeline result = {0};
     bool interpret;
     cnncc_status status = read_options(m, o, &options, &interpret);
     if (status != CNNCC_OK)
         return status;
     if (interpret)
-        result.graph = pipeline_load(m->arena, &m->diag, source, &options);
-    else if (pipeline_run(m->arena, &m->diag, source, &options, &result)) {
-        Jit *jit = jit_compile(result.program, &m->diag);
-        m->jit = jit;
-        if (jit != NULL)
-            arena_defer(m->arena, free_jit, jit);
-    }
-    if (m->diag.n_errors > 0 || result.graph == NULL)
+        m->graph = pipeline_load(m->arena, &m->diag, source, &options);
+    if (interpret ? m->graph == NULL : !compile_model(m, source, &options))
         return m->diag.status == STATUS_OK ? CNNCC_FAILED : (cnncc_status)m->diag.status;
-    m->graph = result.graph;
-    m->program = result.program;
-    m->context_bytes = m->jit != NULL ? (size_t)m->program->arena_bytes : 0;
     for (int i = 0; i < m->graph->n_nodes; i++)
         m->multiply_adds += m->graph->nodes[i]->plan.macs;
     m->inputs = describe(m->arena, m->graph->inputs, m->graph->n_inputs);
@@ -174,14 +184,16 @@ static cnncc_status load(const ModelSource *source, const cnncc_options *o, cnnc
         arena_free(a);
         return refuse(o, CNNCC_NO_MEMORY, "out of memory");
     }
+    Sink sink = {o};
     cnncc_model *m = ARENA_NEW(a, cnncc_model);
     m->arena = a;
     m->diag.arena = a;
     m->diag.file = arena_strdup(a, source->path != NULL ? source->path : "model");
     m->diag.sink = forward_line;
-    memcpy(&m->diag.user, &o, sizeof o); /* only while loading; the sink does not change it */
+    m->diag.user = &sink;
     cnncc_status status = load_model(m, source, o);
     m->diag.sink = NULL;
+    m->diag.user = NULL;
     if (status == CNNCC_OK) {
         *model = m;
         return status;
