@@ -116,7 +116,7 @@ CNNCC_API size_t cnncc_output_count(const cnncc_model *model);
 CNNCC_API cnncc_status cnncc_input(const cnncc_model *model, size_t index, cnncc_tensor *tensor);
 CNNCC_API cnncc_status cnncc_output(const cnncc_model *model, size_t index, cnncc_tensor *tensor);
 
-/* Multiply-adds of one run, and bytes of memory that a context takes. */
+/* Multiply-adds of one run and bytes of memory that a context takes; 0 with the interpreter. */
 CNNCC_API int64_t cnncc_multiply_adds(const cnncc_model *model);
 CNNCC_API size_t cnncc_context_bytes(const cnncc_model *model);
 
