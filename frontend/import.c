@@ -23,8 +23,7 @@ OpKind proto_op(const Onnx__NodeProto *p)
 {
     const char *domain = proto_name(p->domain);
     OpKind op = op_find(domain, proto_name(p->op_type));
-    bool own = strcmp(domain, "cnncc") == 0;
-    return own || !import_operator_known(op) ? OP_NONE : op;
+    return strcmp(domain, "cnncc") == 0 ? OP_NONE : op;
 }
 
 bool import_check_operators(Importer *im)

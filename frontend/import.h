@@ -71,8 +71,6 @@ const char *proto_label(Arena *a, const Onnx__NodeProto *p, size_t index);
 const char *proto_name(const char *s);
 /* The table's row for a node; OP_NONE when there is none. */
 OpKind proto_op(const Onnx__NodeProto *p);
-/* Whether the import column of the operator's row is there. */
-bool import_operator_known(OpKind op);
 
 /* ONNX's TensorProto.DataType to ours, DT_NONE when cnncc has no such type, and back. */
 DType dtype_from_onnx(int32_t onnx_type);
@@ -138,7 +136,7 @@ bool attr_all_seen(Importer *im, const Onnx__NodeProto *p);
 typedef bool ImportFn(Importer *im, const Onnx__NodeProto *p, Node *n);
 
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
-    ImportFn import_##import CNNCC_PENDING;
+    ImportFn import_##import;
 #include "ir/ops.def"
 #undef OP
 

@@ -9,8 +9,6 @@
 #include <limits.h>
 #include <string.h>
 
-bool interp_node(InterpCall *c) CNNCC_PENDING;
-
 enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24 };
 
 static ImportFn *const import_table[OP_COUNT] = {
@@ -19,11 +17,6 @@ static ImportFn *const import_table[OP_COUNT] = {
 #include "ir/ops.def"
 #undef OP
 };
-
-bool import_operator_known(OpKind op)
-{
-    return op != OP_NONE && import_table[op] != NULL;
-}
 
 bool import_has_input(const Node *n, int i)
 {
@@ -101,7 +94,7 @@ bool import_finish(Importer *im, Node *n)
         if (v && !import_check_size(im, node_label(im->arena, n), v->dtype, &v->shape))
             return false;
     }
-    return interp_node == NULL || !is_foldable(n) || fold(im, n);
+    return !is_foldable(n) || fold(im, n);
 }
 
 /* ---- nodes and constants of the importer's own making ---- */
