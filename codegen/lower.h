@@ -29,6 +29,9 @@ typedef struct Lower {
 #include "ir/ops.def"
 #undef OP
 
+/* MaxPool with its second output (codegen/lower_pool_index.c). */
+bool lower_pool_index(Lower *lw, const Node *n);
+
 /* Finishes a kernel and appends a call of it (or of an equal one that exists) for `n`; args[i]
  * belongs to the i-th kb_buf. Unrolls and verifies. False after an internal-error diagnostic. */
 bool lower_emit(Lower *lw, const Node *n, KBuilder *b, const char *note, const Arg *args);

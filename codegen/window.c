@@ -18,6 +18,21 @@ static Segment position(const Axis *a, int64_t o)
                      .counted = first_tap(base, a->dilation, a->in + a->pad_end, a->kernel)};
 }
 
+/* Appends output `s.lo` to the segments, extending the last one when they are alike; false when
+ * there would be more than `limit`. */
+static bool append(Axis *a, const Segment *s, int limit)
+{
+    Segment *last = &a->seg[a->n - (a->n > 0)];
+    if (a->n > 0 && last->k_lo == s->k_lo && last->k_hi == s->k_hi && last->counted == s->counted) {
+        last->hi = s->hi;
+        return true;
+    }
+    if (a->n == limit)
+        return false;
+    a->seg[a->n++] = *s;
+    return true;
+}
+
 Axis window_axis(const Window *w, int i, int64_t in, int64_t out, int limit)
 {
     Axis a = {.in = in,
@@ -27,18 +42,19 @@ Axis window_axis(const Window *w, int i, int64_t in, int64_t out, int limit)
               .dilation = w->dilation[i],
               .pad_begin = w->pad_begin[i],
               .pad_end = w->pad_end[i]};
+    for (int64_t o = 0; o < out && !a.guarded; o++) {
+        Segment s = position(&a, o);
+        a.guarded = !append(&a, &s, limit);
+    }
+    if (!a.guarded)
+        return a;
+    a.n = 0; /* all taps everywhere; only the count may differ, where the last window hangs over */
     for (int64_t o = 0; o < out; o++) {
-        Segment s = position(&a, o), *last = &a.seg[a.n - (a.n > 0)];
-        if (a.n > 0 && last->k_lo == s.k_lo && last->k_hi == s.k_hi && last->counted == s.counted) {
-            last->hi = o + 1;
-        } else if (a.n == limit) {
-            a.guarded = true;
-            a.n = 1;
-            a.seg[0] = (Segment){0, out, 0, a.kernel, a.kernel};
-            break;
-        } else {
-            a.seg[a.n++] = s;
-        }
+        Segment s = position(&a, o);
+        s.k_lo = 0;
+        s.k_hi = a.kernel;
+        if (!append(&a, &s, MAX_SEGMENTS))
+            a.seg[a.n - 1].hi = o + 1;
     }
     return a;
 }

@@ -1,0 +1,229 @@
+/* Pooling: MaxPool, AveragePool, LpPool over 1 to 3 spatial axes.
+ *
+ * One kernel for both layouts: a plane is the pixels of a channel (plain, scalar) or of a block
+ * of channels (a vector a pixel). Per axis the outputs are cut into segments with the same valid
+ * taps (codegen/window.h), so that borders cost no tests; windows with more segments than fit
+ * test each tap. The indices of MaxPool are made by codegen/lower_pool_index.c. */
+#include "codegen/nest.h"
+#include "codegen/window.h"
+#include "ir/ops.h"
+
+#include <math.h>
+
+enum { MAX_SEGMENTS_PER_AXIS = 4, MAX_UNROLLED_TAPS = 32, MAX_UNROLLED_ROW = 16 };
+
+typedef struct Pool {
+    Lower *lw;
+    KBuilder *b;
+    const Node *node;
+    const PoolParams *p;
+    int n; /* spatial axes */
+    Axis axis[MAX_SPATIAL];
+    bool guarded;  /* any axis is */
+    int64_t pixel; /* elements a pixel: the block, or 1 */
+    KType type;
+    const KBuf *in, *out;
+    Affine in_plane, out_plane; /* element index of the current plane */
+    Affine o[MAX_SPATIAL];      /* the current output position */
+    const Segment *seg[MAX_SPATIAL];
+    const KReg *acc, *count;
+} Pool;
+
+/* ---- one output ---- */
+
+static double start_value(const Pool *p)
+{
+    if (p->node->op != OP_MaxPool)
+        return 0;
+    switch (p->type.base) {
+    case KT_I8:
+        return INT8_MIN;
+    case KT_U8:
+        return 0;
+    default:
+        return -INFINITY;
+    }
+}
+
+/* acc = acc op x. */
+static void accumulate(const Pool *p, KExpr *x)
+{
+    KBuilder *b = p->b;
+    KExpr *acc = kb_get(b, p->acc);
+    if (p->node->op == OP_MaxPool) {
+        kb_set(b, p->acc, kb_bin(b, KO_MAX, acc, x));
+    } else if (p->node->op == OP_AveragePool) {
+        kb_set(b, p->acc, kb_bin(b, KO_ADD, acc, x));
+    } else if (p->p->p == 2) {
+        const KLet *t = kb_let(b, "x", x);
+        kb_set(b, p->acc, kb_fma(b, kb_use(b, t), kb_use(b, t), acc));
+    } else {
+        x = kb_un(b, KO_ABS, x);
+        if (p->p->p != 1)
+            x = vmath(p->lw, b, VM_POW, x, kb_const(b, p->type, (double)p->p->p));
+        kb_set(b, p->acc, kb_bin(b, KO_ADD, acc, x));
+    }
+}
+
+/* The taps of axis `i` and inwards; `at` is the pixel that the outer taps have chosen. */
+static void emit_taps(const Pool *p, int i, Affine at)
+{
+    KBuilder *b = p->b;
+    if (i == p->n) {
+        accumulate(p,
+                   kb_load(b, p->in, aff_add(p->in_plane, aff_mul(at, p->pixel)), p->type.lanes));
+        if (p->count)
+            kb_set(b, p->count, kb_bin(b, KO_ADD, kb_get(b, p->count), kb_const(b, p->type, 1)));
+        return;
+    }
+    static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
+        {"kx", "", ""}, {"ky", "kx", ""}, {"kz", "ky", "kx"}};
+    const Axis *a = &p->axis[i];
+    const Segment *s = p->seg[i];
+    int64_t taps = s->k_hi - s->k_lo;
+    for (int j = i + 1; j < p->n; j++)
+        taps *= p->seg[j]->k_hi - p->seg[j]->k_lo;
+    bool unroll = taps <= MAX_UNROLLED_TAPS || (i == p->n - 1 && taps <= MAX_UNROLLED_ROW);
+    Affine k = aff_var(kb_for(b, names[p->n - 1][i], s->k_lo, s->k_hi, 1,
+                              unroll && !p->guarded ? KL_UNROLL : KL_SERIAL));
+    Affine x = window_at(a, p->o[i], k);
+    if (a->guarded) {
+        kb_if(b, x);
+        kb_if(b, aff_sub(aff(a->in - 1), x));
+    }
+    emit_taps(p, i + 1, aff_add(aff_mul(at, a->in), x));
+    if (a->guarded) {
+        kb_end(b);
+        kb_end(b);
+    }
+    kb_end(b);
+}
+
+/* The number that an average divides by, where it is known. */
+static double divisor(const Pool *p)
+{
+    double d = 1;
+    for (int i = 0; i < p->n; i++)
+        d *= (double)(p->p->count_include_pad ? p->seg[i]->counted
+                                              : p->seg[i]->k_hi - p->seg[i]->k_lo);
+    return d > 0 ? d : 1;
+}
+
+static KExpr *finish(const Pool *p)
+{
+    KBuilder *b = p->b;
+    KExpr *acc = kb_get(b, p->acc);
+    if (p->node->op == OP_AveragePool) {
+        if (p->count)
+            return kb_bin(b, KO_DIV, acc, kb_get(b, p->count));
+        double d = divisor(p);
+        return d == 1 ? acc : kb_bin(b, KO_MUL, acc, kb_const(b, p->type, 1 / d));
+    }
+    if (p->node->op == OP_LpPool && p->p->p == 2)
+        return kb_un(b, KO_SQRT, acc);
+    if (p->node->op == OP_LpPool && p->p->p != 1)
+        return vmath(p->lw, b, VM_POW, acc, kb_const(b, p->type, 1 / (double)p->p->p));
+    return acc;
+}
+
+static void emit_output(Pool *p)
+{
+    Affine at = aff(0);
+    for (int i = 0; i < p->n; i++)
+        at = aff_add(aff_mul(at, p->axis[i].out), p->o[i]);
+    p->acc = kb_reg(p->b, "acc", p->type, 0, 0, 0);
+    kb_set(p->b, p->acc, kb_const(p->b, p->type, start_value(p)));
+    p->count = NULL;
+    if (p->guarded && p->node->op == OP_AveragePool && !p->p->count_include_pad) {
+        p->count = kb_reg(p->b, "count", p->type, 0, 0, 0);
+        kb_set(p->b, p->count, kb_const(p->b, p->type, 0));
+    }
+    emit_taps(p, 0, aff(0));
+    kb_store(p->b, p->out, aff_add(p->out_plane, aff_mul(at, p->pixel)), finish(p));
+}
+
+/* Loops over the outputs of axis `i` and inwards, one a segment. */
+static void emit_axis(Pool *p, int i)
+{
+    static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
+        {"ox", "", ""}, {"oy", "ox", ""}, {"oz", "oy", "ox"}};
+    if (i == p->n) {
+        emit_output(p);
+        return;
+    }
+    for (int s = 0; s < p->axis[i].n; s++) {
+        const Segment *seg = &p->axis[i].seg[s];
+        p->seg[i] = seg;
+        bool loop = seg->hi - seg->lo > 1;
+        p->o[i] = aff(seg->lo);
+        if (loop)
+            p->o[i] = aff_var(kb_for(p->b, names[p->n - 1][i], seg->lo, seg->hi, 1, KL_SERIAL));
+        emit_axis(p, i + 1);
+        if (loop)
+            kb_end(p->b);
+    }
+}
+
+/* ---- the kernel ---- */
+
+static const char *window_text(Arena *a, const Pool *p)
+{
+    const char *k = "", *s = "";
+    for (int i = 0; i < p->n; i++) {
+        k = arena_printf(a, "%s%s%lld", k, i ? "x" : "", (long long)p->axis[i].kernel);
+        s = arena_printf(a, "%s%s%lld", s, i ? "x" : "", (long long)p->axis[i].stride);
+    }
+    return arena_printf(a, "%ss%s", k, s);
+}
+
+static void set_axes(Pool *p, const Value *in, const Value *out)
+{
+    for (int i = 0; i < p->n; i++) {
+        int64_t x = in->shape.dim[i + 2], y = out->shape.dim[i + 2];
+        p->axis[i] = window_axis(&p->p->w, i, x, y, MAX_SEGMENTS_PER_AXIS);
+        p->guarded = p->guarded || p->axis[i].guarded;
+    }
+}
+
+static bool check(const Pool *p, const Value *in, const Value *out)
+{
+    Graph *g = p->lw->graph;
+    if (in->layout.block != out->layout.block && (in->layout.block > 1 || out->layout.block > 1))
+        return node_unsupported(g, p->node, "its input and output differ in layout");
+    bool max = p->node->op == OP_MaxPool;
+    DType t = in->dtype;
+    bool ok = t == DT_F32 || (t == DT_F64 && p->node->op != OP_LpPool) ||
+              (max && (t == DT_I8 || t == DT_U8));
+    return ok || node_unsupported(g, p->node, "it has no kernel for %s", dtype_name(t));
+}
+
+bool lower_pool(Lower *lw, const Node *n)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    if (n->n_out > 1 && n->out[1] && n->out[1]->place.kind != PLACE_NONE)
+        return lower_pool_index(lw, n);
+    Pool p = {.lw = lw, .node = n, .p = &n->params.pool, .n = n->params.pool.w.n};
+    if (!check(&p, in, out))
+        return false;
+    set_axes(&p, in, out);
+    p.pixel = in->layout.block > 1 ? in->layout.block : 1;
+    p.type = KTYPE(kbase_of_dtype(in->dtype), (int)p.pixel);
+    int64_t planes = in->shape.dim[0] * ((in->shape.dim[1] + p.pixel - 1) / p.pixel);
+    const char *op = n->op == OP_MaxPool ? "maxpool" : n->op == OP_LpPool ? "lppool" : "avgpool";
+    const char *dims = dims_str(lw->arena, &in->shape, 1), *window = window_text(lw->arena, &p);
+    p.b = kb_new(lw->arena, lw->program->target,
+                 arena_printf(lw->arena, "%s%s_%s", op, window, dims));
+    p.out = buf_value(p.b, "out", out, K_WRITE);
+    p.in = buf_value(p.b, "in", in, K_READ);
+    int depth = 0;
+    Affine plane = nest_loop(p.b, p.pixel > 1 ? "block" : "plane", planes, 1, &depth);
+    p.in_plane = aff_mul(plane, p.pixel * shape_range_numel(&in->shape, 2, in->shape.rank));
+    p.out_plane = aff_mul(plane, p.pixel * shape_range_numel(&out->shape, 2, out->shape.rank));
+    emit_axis(&p, 0);
+    nest_close(p.b, &depth, 0);
+    Arg args[2] = {arg_value(lw, out), arg_value(lw, in)};
+    return lower_emit(lw, n, p.b,
+                      arena_printf(lw->arena, "%s, window %s over %s, %d channels at a time",
+                                   op_info(n->op)->name, window, dims, (int)p.pixel),
+                      args);
+}
