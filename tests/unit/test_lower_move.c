@@ -1,0 +1,181 @@
+/* Data movement against the interpreter: random axes, permutations and parts, every size of
+ * element, blocked and plain. */
+#include "tests/support/node_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const DType types[] = {DT_F32, DT_F64, DT_I32, DT_I64, DT_U8, DT_BOOL};
+enum { N_TYPES = sizeof types / sizeof types[0] };
+
+static int random_dims(NodeCase *c, int64_t *dims)
+{
+    int rank = 1 + node_case_random(c, 5);
+    for (int i = 0; i < rank; i++)
+        dims[i] = 1 + node_case_random(c, i == rank - 1 ? 40 : 6);
+    return rank;
+}
+
+static void transpose(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK];
+    int rank = random_dims(&c, dims);
+    if (seed % 3 == 0) /* long enough for whole tiles */
+        dims[0] = 30;
+    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    PermParams *p = &node_case_node(&c, OP_Transpose, 1)->params.perm;
+    p->given = true;
+    for (int i = 0; i < rank; i++)
+        p->perm[i] = i;
+    for (int i = rank - 1; i > 0; i--) {
+        int j = node_case_random(&c, i + 1), t = p->perm[i];
+        p->perm[i] = p->perm[j];
+        p->perm[j] = t;
+    }
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
+static void concat(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK];
+    int rank = random_dims(&c, dims), parts = 1 + node_case_random(&c, 4);
+    int axis = node_case_random(&c, rank), lanes = node_case_lanes(&c), block = 0;
+    if (lanes > 1 && rank > 1 && seed % 2) { /* blocked: all but the last part fill their blocks */
+        axis = 1;
+        block = lanes;
+    }
+    for (int i = 0; i < parts; i++) {
+        dims[axis] = 1 + node_case_random(&c, 9);
+        if (block && i < parts - 1)
+            dims[axis] *= lanes;
+        node_case_input(&c, block ? DT_F32 : types[seed % N_TYPES], rank, dims, block, NULL,
+                        node_case_random(&c, 3) == 0);
+    }
+    node_case_node(&c, OP_Concat, 1)->params.axis.axis = axis;
+    node_case_check(&c, block, 0, 0);
+    node_case_close(&c);
+}
+
+static void split(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK], sizes[4];
+    int rank = random_dims(&c, dims), axis = node_case_random(&c, rank), parts = 2 + (int)seed % 3;
+    dims[axis] = 0;
+    for (int i = 0; i < parts; i++) {
+        sizes[i] = 1 + node_case_random(&c, 5);
+        dims[axis] += sizes[i];
+    }
+    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    SplitParams *p = &node_case_node(&c, OP_Split, parts)->params.split;
+    p->axis = axis;
+    p->n_sizes = parts;
+    for (int i = 0; i < parts; i++)
+        p->sizes[i] = sizes[i];
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
+static void slice(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK], starts[MAX_RANK], ends[MAX_RANK], axes[MAX_RANK], steps[MAX_RANK];
+    int rank = random_dims(&c, dims);
+    int64_t n = rank;
+    for (int i = 0; i < rank; i++) {
+        axes[i] = i;
+        steps[i] = 1 + node_case_random(&c, 3);
+        starts[i] = node_case_random(&c, (int)dims[i]);
+        ends[i] = starts[i] + 1 + node_case_random(&c, (int)(dims[i] - starts[i]));
+        if (node_case_random(&c, 3) == 0) { /* backwards */
+            steps[i] = -steps[i];
+            starts[i] = dims[i] - 1;
+            ends[i] = -1000;
+        }
+    }
+    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    node_case_input(&c, DT_I64, 1, &n, 0, starts, true);
+    node_case_input(&c, DT_I64, 1, &n, 0, ends, true);
+    node_case_input(&c, DT_I64, 1, &n, 0, axes, true);
+    node_case_input(&c, DT_I64, 1, &n, 0, steps, true);
+    node_case_node(&c, OP_Slice, 1);
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
+static void expand(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK], wanted[MAX_RANK];
+    int rank = random_dims(&c, dims);
+    int64_t n = rank;
+    for (int i = 0; i < rank; i++) {
+        wanted[i] = dims[i];
+        if (node_case_random(&c, 2))
+            dims[i] = 1;
+    }
+    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    node_case_input(&c, DT_I64, 1, &n, 0, wanted, true);
+    node_case_node(&c, OP_Expand, 1);
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
+static void each(void (*run)(const char *target, uint64_t seed))
+{
+    for (const char *const *t = node_case_targets; *t; t++)
+        for (uint64_t seed = 0; seed < 36; seed++)
+            run(*t, seed);
+}
+
+static void test_transpose(void **state)
+{
+    (void)state;
+    each(transpose);
+}
+
+static void test_concat(void **state)
+{
+    (void)state;
+    each(concat);
+}
+
+static void test_split(void **state)
+{
+    (void)state;
+    each(split);
+}
+
+static void test_slice(void **state)
+{
+    (void)state;
+    each(slice);
+}
+
+static void test_expand(void **state)
+{
+    (void)state;
+    each(expand);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transpose), cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_split),     cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_expand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
