@@ -40,27 +40,6 @@ static void print_diagnostic(void *user, Severity severity, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
-static void report_usage(Diag *d, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    diag_report(d, SEVERITY_ERROR, STATUS_USAGE, format, args);
-    va_end(args);
-}
-
-bool usage_error(Diag *d, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = arena_vprintf(d->arena, format, args);
-    va_end(args);
-    const char *file = d->file;
-    d->file = "cnncc"; /* not the model: the command line is wrong */
-    report_usage(d, "%s; try \"cnncc --help\"", text);
-    d->file = file;
-    return false;
-}
-
 static void print_targets(void)
 {
     printf("\nTargets (--target):\n  %-9s the best one for this machine (%s)\n", "native",

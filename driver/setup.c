@@ -8,6 +8,27 @@
 #include <string.h>
 #include <time.h>
 
+static void report_usage(Diag *d, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    diag_report(d, SEVERITY_ERROR, STATUS_USAGE, format, args);
+    va_end(args);
+}
+
+bool usage_error(Diag *d, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vprintf(d->arena, format, args);
+    va_end(args);
+    const char *file = d->file;
+    d->file = "cnncc"; /* not the model: the command line is wrong */
+    report_usage(d, "%s; try \"cnncc --help\"", text);
+    d->file = file;
+    return false;
+}
+
 double cli_seconds(void)
 {
     struct timespec t;
