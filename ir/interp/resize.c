@@ -9,10 +9,19 @@
 
 #include <math.h>
 
+/* ONNX's length_resized: in * scale, not rounded down to the output's extent, as its conformance
+ * data have it. Where the two agree up to the rounding of the scale, the extent. */
+static float resized_length(float scale, int64_t in, int64_t out)
+{
+    float exact = scale * (float)in;
+    return fabsf(exact - (float)out) < 1e-3f ? (float)out : exact;
+}
+
 /* Where output index `o` of an axis lies in input coordinates. */
 static float coordinate(const ResizeParams *p, int axis, int64_t in, int64_t out, int64_t o)
 {
-    float x = (float)o, scale = (float)p->scale[axis], length = (float)in, resized = (float)out;
+    float x = (float)o, scale = (float)p->scale[axis], length = (float)in;
+    float resized = resized_length(scale, in, out);
     float begin = (float)p->roi_begin[axis], end = (float)p->roi_end[axis];
     switch (p->coord) {
     case COORD_ALIGN_CORNERS:
@@ -27,7 +36,7 @@ static float coordinate(const ResizeParams *p, int axis, int64_t in, int64_t out
         return out == 1 ? 0.5f * (begin + end) * (length - 1)
                         : begin * (length - 1) + x * (end - begin) * (length - 1) / (resized - 1);
     case COORD_HALF_PIXEL_SYMMETRIC: {
-        float adjustment = resized / (scale * length);
+        float adjustment = (float)out / resized;
         float offset = length / 2 * (1 - adjustment);
         return offset + (x + 0.5f) / scale - 0.5f;
     }

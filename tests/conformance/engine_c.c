@@ -1,0 +1,184 @@
+/* Emitted C: every case's file in one temporary folder, compiled in groups into shared objects.
+ *
+ * Comes in: lowered cases. Goes out: cases with a function to call. A group that does not compile
+ * is compiled again case by case, so that the ones at fault are named.
+ * Holds: the folder is removed before finish returns; loaded objects stay until the process ends.
+ */
+#include "tests/conformance/engine_c.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { GROUP = 48, MAX_ARGS = GROUP + 16 };
+
+typedef int (*ShimFunction)(const void *const *in, void *const *out, void *arena);
+
+typedef struct CCase {
+    const EmittedC *emitted;
+    char *identifier; /* prefix of the case's names: "m12" */
+    char *shim;       /* C text of a function that unpacks arrays of pointers */
+    ShimFunction run;
+    void *arena;
+} CCase;
+
+/* The emitted function takes one parameter a tensor; the shim takes arrays. */
+static char *shim_text(Arena *a, const Program *p, const char *id)
+{
+    char *args = arena_strdup(a, "");
+    for (int i = 0; i < p->graph->n_inputs; i++)
+        args = arena_printf(a, "%sin[%d], ", args, i);
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        args = arena_printf(a, "%sout[%d], ", args, i);
+    return arena_printf(a,
+                        "#include \"%s.h\"\n"
+                        "int %s_shim(const void *const *in, void *const *out, void *arena)\n"
+                        "{\n    (void)in;\n    return %s_run(%sarena);\n}\n",
+                        id, id, id, args);
+}
+
+bool prepare_c(Case *c)
+{
+    static int count;
+    Program *p;
+    if (!engine_lower(c, &p))
+        return false;
+    CCase *e = ARENA_NEW(c->arena, CCase);
+    e->identifier = arena_printf(c->arena, "m%d", count++);
+    EmitOptions options = {
+        .name = e->identifier, .options = "", .weights = WEIGHTS_ARRAY, .threads = 1};
+    e->emitted = emit_c(c->arena, p, arena_printf(c->arena, "%s.c", e->identifier), &options);
+    if (e->emitted == NULL)
+        return c->diag.n_errors > 0 ? false : diag_error(&c->diag, "no C was emitted");
+    e->shim = shim_text(c->arena, p, e->identifier);
+    e->arena = arena_alloc(c->arena, (size_t)p->arena_bytes + 64);
+    c->engine = e;
+    return true;
+}
+
+static bool write_case(Case *c, const char *folder)
+{
+    const CCase *e = c->engine;
+    const char *base = arena_printf(c->arena, "%s/%s", folder, e->identifier);
+    return file_write(&c->diag, c->arena, arena_printf(c->arena, "%s.c", base), e->emitted->source,
+                      e->emitted->source_bytes) &&
+           file_write(&c->diag, c->arena, arena_printf(c->arena, "%s.h", base), e->emitted->header,
+                      e->emitted->header_bytes) &&
+           file_write(&c->diag, c->arena, arena_printf(c->arena, "%s_shim.c", base), e->shim,
+                      strlen(e->shim));
+}
+
+/* Runs the compiler in the folder; its messages go to the file "log". */
+static bool run_compiler(const char *folder, char *const *argv)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int log = -1;
+        if (chdir(folder) == 0)
+            log = open("log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        if (log >= 0 && dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0)
+            execvp(argv[0], argv);
+        _exit(127);
+    }
+    int status = 1;
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+/* Compiles `n` cases into folder/object and finds their functions. */
+static bool compile_group(Case *const *cases, int n, const char *folder, const char *compiler)
+{
+    Arena *a = cases[0]->arena;
+    const CCase *first = cases[0]->engine;
+    char *object = arena_printf(a, "./%s.so", first->identifier);
+    char *argv[2 * MAX_ARGS] = {
+        arena_strdup(a, compiler), "-O1", "-w", "-shared", "-fPIC", "-o", object};
+    int args = 7;
+    for (int i = 0; i < n; i++) {
+        const CCase *e = cases[i]->engine;
+        argv[args++] = arena_printf(a, "%s.c", e->identifier);
+        argv[args++] = arena_printf(a, "%s_shim.c", e->identifier);
+    }
+    argv[args++] = "-lm";
+    argv[args] = NULL;
+    if (!run_compiler(folder, argv))
+        return false;
+    void *handle = dlopen(arena_printf(a, "%s/%s", folder, object), RTLD_NOW | RTLD_LOCAL);
+    for (int i = 0; handle && i < n; i++) {
+        CCase *e = cases[i]->engine;
+        void *symbol = dlsym(handle, arena_printf(a, "%s_shim", e->identifier));
+        memcpy(&e->run, &symbol, sizeof e->run);
+    }
+    return handle != NULL;
+}
+
+/* The first lines of the compiler's messages. */
+static void report_log(Case *c, const char *folder, const char *compiler)
+{
+    size_t bytes = 0;
+    char *save = NULL;
+    char *log =
+        (char *)file_read(c->arena, &c->diag, arena_printf(c->arena, "%s/log", folder), &bytes);
+    char *text = log ? arena_strndup(c->arena, log, bytes) : arena_strdup(c->arena, "");
+    const char *line = strtok_r(text, "\n", &save);
+    while (line && strstr(line, "error") == NULL)
+        line = strtok_r(NULL, "\n", &save);
+    diag_error(&c->diag, "%s fails on the emitted C: %s", compiler, line ? line : "no message");
+}
+
+static void remove_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
+        if (e->d_name[0] != '.')
+            unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(folder);
+}
+
+static bool finish(Case *const *cases, int n, const char *compiler)
+{
+    char folder[] = "/tmp/cnncc-conformance-XXXXXX";
+    if (n > 0 && mkdtemp(folder) == NULL)
+        return diag_error(&cases[0]->diag, "cannot make a temporary folder");
+    for (int i = 0; i < n; i++)
+        write_case(cases[i], folder);
+    for (int i = 0; i < n; i += GROUP) {
+        int count = n - i < GROUP ? n - i : GROUP;
+        if (compile_group(cases + i, count, folder, compiler))
+            continue;
+        for (int k = i; k < i + count; k++)
+            if (!compile_group(cases + k, 1, folder, compiler))
+                report_log(cases[k], folder, compiler);
+    }
+    if (n > 0)
+        remove_folder(folder);
+    return true;
+}
+
+bool finish_gcc(Case *const *cases, int n)
+{
+    return finish(cases, n, "gcc");
+}
+
+bool finish_clang(Case *const *cases, int n)
+{
+    return finish(cases, n, "clang");
+}
+
+bool run_c(Case *c, const Tensor *const *in, Tensor **out)
+{
+    const CCase *e = c->engine;
+    const void **in_data;
+    void **out_data;
+    if (e->run == NULL)
+        return diag_error(&c->diag, "the emitted C was not compiled");
+    engine_pointers(c, in, out, &in_data, &out_data);
+    int status = e->run(in_data, out_data, e->arena);
+    return status == 0 || diag_error(&c->diag, "the compiled network returned %d", status);
+}
