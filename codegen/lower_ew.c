@@ -37,7 +37,7 @@ static int own_inputs(const Node *n)
 }
 
 /* NestBody: the operator, then its epilogue. x[0] always exists. */
-static KExpr *ew_body(void *user, Lower *lw, KBuilder *b, KExpr *const *x)
+static KExpr *ew_body(const void *user, Lower *lw, KBuilder *b, KExpr *const *x)
 {
     const EwNode *e = user;
     const Node *n = e->node;

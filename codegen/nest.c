@@ -44,17 +44,31 @@ void nest_space(Nest *nest, const Value *v)
     }
 }
 
+static void add_operand(Nest *nest, NestOperand op, const int64_t *stride)
+{
+    assert(nest->n < NEST_OPERANDS);
+    memcpy(op.stride, stride, (size_t)nest->rank * sizeof *stride);
+    nest->op[nest->n++] = op;
+}
+
 void nest_strided(Lower *lw, Nest *nest, const char *name, const Value *v, int64_t at,
                   const int64_t *stride)
 {
-    assert(nest->n < NEST_OPERANDS);
-    NestOperand *op = &nest->op[nest->n++];
-    *op = (NestOperand){.name = name,
-                        .base = kbase_of_dtype(v->dtype),
-                        .n = value_physical_numel(v),
-                        .arg = arg_value(lw, v),
-                        .at = at};
-    memcpy(op->stride, stride, (size_t)nest->rank * sizeof *stride);
+    NestOperand op = {.name = name,
+                      .base = kbase_of_dtype(v->dtype),
+                      .n = value_physical_numel(v),
+                      .arg = arg_value(lw, v),
+                      .at = at};
+    add_operand(nest, op, stride);
+}
+
+void nest_table(Lower *lw, Nest *nest, const char *name, const Tensor *t, const int64_t *stride)
+{
+    NestOperand op = {.name = name,
+                      .base = kbase_of_dtype(t->dtype),
+                      .n = shape_numel(&t->shape),
+                      .arg = arg_tensor(lw, t)};
+    add_operand(nest, op, stride);
 }
 
 /* Strides of a blocked operand over the axes [N][blocks][spatial…][block] of `space`. */
@@ -166,7 +180,7 @@ typedef struct Emit {
     Affine at[NEST_OPERANDS];         /* of the current row */
     const KLet *fixed[NEST_OPERANDS]; /* scalars that do not move along the row */
     NestBody body;
-    void *user;
+    const void *user;
 } Emit;
 
 /* Whether every operand moves by 0 or 1 along the innermost axis, and the widest vector. */
@@ -228,7 +242,7 @@ static void emit_row(Emit *e, int depth)
 }
 
 bool nest_emit(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest,
-               NestBody body, void *user)
+               NestBody body, const void *user)
 {
     static const char *const names[NEST_AXES] = {"row", "plane", "volume", "j", "k", "l", "m", "o"};
     nest_collapse(nest);

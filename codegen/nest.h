@@ -29,7 +29,7 @@ typedef struct Nest {
 } Nest;
 
 /* The result's expression from those of operands 1..n-1, all of the same number of lanes. */
-typedef KExpr *(*NestBody)(void *user, Lower *lw, KBuilder *b, KExpr *const *x);
+typedef KExpr *(*NestBody)(const void *user, Lower *lw, KBuilder *b, KExpr *const *x);
 
 /* The space of a value as it lies in memory: extents only, no operands. A blocked value's last
  * axis is the channel in the block. */
@@ -41,9 +41,12 @@ void nest_operand(Lower *lw, Nest *nest, const Value *space, const char *name, c
 void nest_strided(Lower *lw, Nest *nest, const char *name, const Value *v, int64_t at,
                   const int64_t *stride);
 
+/* Adds a constant table, which is not a value of the graph. */
+void nest_table(Lower *lw, Nest *nest, const char *name, const Tensor *t, const int64_t *stride);
+
 /* Emits the kernel out[…] = body(in[…], …). */
 bool nest_emit(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest,
-               NestBody body, void *user);
+               NestBody body, const void *user);
 /* Emits the kernel out[…] = in[…] of two operands of one type. */
 bool nest_copy(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest);
 
