@@ -1,12 +1,13 @@
 /* Direct convolution and transposed convolution: a register tile of pixels x vectors of output
  * channels, accumulated over the input channels and the kernel.
  *
- *     for the group, the tile of output channels, the image, the row        (outermost: parallel)
+ *     for the group, the tiles of output channels, the image, the row       (outermost: parallel)
  *       for the tiles of the row            (as many loops as there are kinds of tiles)
- *         acc = bias
- *         for icb, kz, ky (rows outside the image are skipped by an if), kx, ic
- *           T vectors of weights, one splat a pixel, T FMAs a pixel
- *         epilogue and store
+ *         for the tiles of output channels whose weights fit the cache together
+ *           acc = bias
+ *           for icb, kz, ky (rows outside the image are skipped by an if), kx, ic
+ *             T vectors of weights, one splat a pixel, T FMAs a pixel
+ *           epilogue and store
  *
  * Columns outside the image are trimmed while the kernel is built: tiles whose taps meet the
  * border alike form one loop, and taps that are inside for the same pixels form one loop
@@ -14,6 +15,8 @@
  * linearly in the order of ir/packing.h. Weights that are not constant are read where they lie,
  * with one lane. Input channels of the last block are counted: padding lanes are never read. */
 #include "codegen/lower_conv.h"
+
+enum { MAX_VECTORS = 32 };
 
 typedef struct Direct {
     Lower *lw;
@@ -25,6 +28,7 @@ typedef struct Direct {
     int lanes, tile_m, tile_n;
     int64_t oc_blocks; /* vectors of output channels a group */
     int64_t oc_tiles;  /* register tiles of them */
+    int64_t oc_inner;  /* of these, run for one tile of pixels while it is in the cache */
     int64_t block;     /* input channels of a full block */
     bool packed;
     /* strides of the input: image, group, block, channel, pixel */
@@ -34,12 +38,19 @@ typedef struct Direct {
     Affine g, oct, n, q[MAX_SPATIAL]; /* the position of the tile */
 } Direct;
 
-/* One tile of a row: `width` pixels from q[2] of d; `at` is the first tile of its run. */
+/* `rows` x `width` pixels from q[1], q[2] of d; `at` is the q[2] of the first tile of its run.
+ * More than one row only where the tile is as wide as the image. */
 typedef struct Tile {
     int64_t at;
-    int width;
-    const KReg *acc;
+    int rows, width;
+    const KReg *acc; /* [row * width + column][vector] */
 } Tile;
+
+/* The part of a tile that one tap multiplies: some rows, and the columns inside the image. */
+typedef struct Part {
+    int first_row, last_row;
+    int first, last;
+} Part;
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -99,6 +110,8 @@ static bool set_up(Direct *d, Lower *lw, const Node *n)
     d->lanes = plan->lanes > 1 ? plan->lanes : 1;
     d->tile_m = plan->tile_m > 0 ? plan->tile_m : 1;
     d->tile_n = plan->tile_n > 0 ? plan->tile_n : 1;
+    if (d->tile_n > MAX_VECTORS)
+        return node_error(lw->graph, n, "internal error: a tile of %d vectors", d->tile_n);
     d->packed = plan->packed_weight != NULL;
     int out_block = n->out[0]->layout.block > 1 ? n->out[0]->layout.block : 1;
     int in_block = n->in[0]->layout.block > 1 ? n->in[0]->layout.block : 1;
@@ -152,7 +165,8 @@ static void open_buffers(Direct *d, Arg *args)
 static void open_tile(Direct *d, Tile *t)
 {
     KBuilder *b = d->b;
-    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, d->lanes), 2, t->width, d->tile_n);
+    int pixels = t->rows * t->width;
+    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, d->lanes), 2, pixels, d->tile_n);
     for (int v = 0; v < d->tile_n; v++) {
         const KLet *bias = NULL;
         if (d->bias) {
@@ -162,32 +176,42 @@ static void open_tile(Direct *d, Tile *t)
             at = aff_addc(at, (int64_t)v * d->lanes);
             bias = kb_let(b, "bias_v", kb_load(b, d->bias, at, d->lanes));
         }
-        for (int p = 0; p < t->width; p++)
+        for (int p = 0; p < pixels; p++)
             kb_set2(b, t->acc, aff(p), aff(v), bias ? kb_use(b, bias) : kb_f32(b, 0.0, d->lanes));
     }
 }
 
-/* One input channel at one tap: `x_at` is the element of pixel 0, `w_at` of vector 0. */
-static void multiply(Direct *d, const Tile *t, const TapRun *taps, Affine x_at, Affine w_at)
+/* acc of pixel p += x * weights. */
+static void multiply_pixel(Direct *d, const Tile *t, int p, KExpr *x, KLet *const *w)
 {
     KBuilder *b = d->b;
-    const KLet *w[64];
+    const KLet *named = NULL;
+    if (d->tile_n > 1)
+        named = kb_let(b, arena_printf(d->lw->arena, "x%d", p), x);
+    for (int v = 0; v < d->tile_n; v++) {
+        KExpr *acc = kb_get2(b, t->acc, aff(p), aff(v));
+        kb_set2(b, t->acc, aff(p), aff(v),
+                kb_fma(b, named ? kb_use(b, named) : x, kb_use(b, w[v]), acc));
+    }
+}
+
+/* One input channel at one tap: `x_at` is the element of the tile's pixel 0 (in row 0), `w_at`
+ * that of vector 0. */
+static void multiply(Direct *d, const Tile *t, const Part *part, Affine x_at, Affine w_at)
+{
+    KBuilder *b = d->b;
+    const ConvAxis *rows = &d->s.axis[1], *columns = &d->s.axis[2];
+    KLet *w[MAX_VECTORS];
     for (int v = 0; v < d->tile_n; v++) {
         Affine at = aff_addc(w_at, v * d->w_t);
         w[v] = kb_let(b, arena_printf(d->lw->arena, "w%d", v), kb_load(b, d->w, at, d->lanes));
     }
-    for (int p = taps->first; p < taps->last; p++) {
-        Affine at = aff_addc(x_at, p * d->s.axis[2].in_step * d->x_px);
-        KExpr *pixel = kb_splat(b, kb_load(b, d->x, at, 1), d->lanes);
-        const KLet *named = NULL;
-        if (d->tile_n > 1)
-            named = kb_let(b, arena_printf(d->lw->arena, "x%d", p), pixel);
-        for (int v = 0; v < d->tile_n; v++) {
-            KExpr *acc = kb_get2(b, t->acc, aff(p), aff(v));
-            kb_set2(b, t->acc, aff(p), aff(v),
-                    kb_fma(b, named ? kb_use(b, named) : pixel, kb_use(b, w[v]), acc));
+    for (int r = part->first_row; r < part->last_row; r++)
+        for (int c = part->first; c < part->last; c++) {
+            int64_t pixel = r * rows->in_step * columns->in + c * columns->in_step;
+            KExpr *x = kb_load(b, d->x, aff_addc(x_at, pixel * d->x_px), 1);
+            multiply_pixel(d, t, r * t->width + c, kb_splat(b, x, d->lanes), w);
         }
-    }
 }
 
 /* Kernel element of tap j as a number of elements of the kernel's row-major form. */
@@ -201,9 +225,10 @@ static Affine tap_element(const ConvShape *s, const Affine j[3])
     return k;
 }
 
-/* The taps of one kernel row that are inside the image, over `channels` input channels. */
-static void row_of_taps(Direct *d, const Tile *t, Affine j[3], Affine x_row, Affine w_block,
-                        int64_t channels)
+/* The taps of one kernel row for rows first..last of the tile, over `channels` input channels.
+ * `x_row` is where the input row of the tile's row 0 starts. */
+static void row_of_taps(Direct *d, const Tile *t, Part part, Affine j[3], Affine x_row,
+                        Affine w_block, int64_t channels)
 {
     KBuilder *b = d->b;
     int64_t w_tap = d->packed ? channels * d->tile_n * d->lanes : 1;
@@ -214,39 +239,68 @@ static void row_of_taps(Direct *d, const Tile *t, Affine j[3], Affine x_row, Aff
         Affine ix = conv_in_at(&d->s.axis[2], d->q[2], 0, j[2]);
         Affine x_at = aff_add(x_row, aff_add(aff_mul(ix, d->x_px), aff_mul(ic, d->x_ic)));
         Affine w_at = aff_add(w_block, aff_mul(tap_element(&d->s, j), w_tap));
-        multiply(d, t, &r, x_at, aff_add(w_at, aff_mul(ic, d->w_ic)));
+        part.first = r.first;
+        part.last = r.last;
+        multiply(d, t, &part, x_at, aff_add(w_at, aff_mul(ic, d->w_ic)));
         conv_end(b, depth);
     }
 }
 
-/* Opens a loop over the taps of axis `i` around what is inside the image; *at = position. */
-static Affine open_taps(Direct *d, int i, const char *name, Affine *at, int *depth)
+/* Opens the ifs that hold when `at` is inside axis i of the input. */
+static void open_inside(Direct *d, int i, Affine at, int *depth)
 {
-    const ConvAxis *a = &d->s.axis[i];
-    Affine j = conv_loop(d->b, name, a->taps, KL_SERIAL, depth);
-    *at = conv_in_at(a, d->q[i], 0, j);
-    kb_if(d->b, *at);
-    kb_if(d->b, aff_sub(aff(a->in - 1), *at));
+    kb_if(d->b, at);
+    kb_if(d->b, aff_sub(aff(d->s.axis[i].in - 1), at));
     *depth += 2;
-    return j;
+}
+
+static bool always_inside(const ConvAxis *a, Affine first, Affine last)
+{
+    int64_t lo, hi, unused;
+    aff_range(&first, &lo, &unused);
+    aff_range(&last, &unused, &hi);
+    return lo >= 0 && hi < a->in;
+}
+
+/* One kernel row: the rows of the tile together where all are inside the image, otherwise each
+ * under its own ifs. */
+static void kernel_row(Direct *d, const Tile *t, Affine j[3], Affine x_plane, Affine w_block,
+                       int64_t channels)
+{
+    const ConvAxis *rows = &d->s.axis[1];
+    Affine iy = conv_in_at(rows, d->q[1], 0, j[1]);
+    Affine last = conv_in_at(rows, d->q[1], t->rows - 1, j[1]);
+    Affine x_row = aff_add(x_plane, aff_mul(iy, d->s.axis[2].in * d->x_px));
+    if (always_inside(rows, iy, last)) {
+        row_of_taps(d, t, (Part){.last_row = t->rows}, j, x_row, w_block, channels);
+        return;
+    }
+    for (int r = 0; r < t->rows; r++) {
+        int depth = 0;
+        open_inside(d, 1, conv_in_at(rows, d->q[1], r, j[1]), &depth);
+        row_of_taps(d, t, (Part){.first_row = r, .last_row = r + 1}, j, x_row, w_block, channels);
+        conv_end(d->b, depth);
+    }
 }
 
 /* Blocks first..first + blocks of `channels` input channels each. */
 static void reduce_blocks(Direct *d, const Tile *t, int64_t first, int64_t blocks, int64_t channels)
 {
     KBuilder *b = d->b;
+    const ConvShape *s = &d->s;
     int depth = 0;
-    Affine j[3], iz, iy;
+    Affine j[3];
     Affine icb = aff_addc(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
-    j[0] = open_taps(d, 0, "kz", &iz, &depth);
-    j[1] = open_taps(d, 1, "ky", &iy, &depth);
-    Affine row = aff_add(aff_mul(iz, d->s.axis[1].in), iy);
-    Affine x_row = aff_mul(row, d->s.axis[2].in * d->x_px);
-    x_row = aff_add(x_row, aff_add(aff_mul(d->n, d->x_n), aff_mul(d->g, d->x_g)));
-    x_row = aff_add(x_row, aff_mul(icb, d->x_icb));
+    j[0] = conv_loop(b, "kz", s->axis[0].taps, KL_SERIAL, &depth);
+    Affine iz = conv_in_at(&s->axis[0], d->q[0], 0, j[0]);
+    open_inside(d, 0, iz, &depth);
+    j[1] = conv_loop(b, "ky", s->axis[1].taps, KL_SERIAL, &depth);
+    Affine x_plane = aff_mul(iz, s->axis[1].in * s->axis[2].in * d->x_px);
+    x_plane = aff_add(x_plane, aff_add(aff_mul(d->n, d->x_n), aff_mul(d->g, d->x_g)));
+    x_plane = aff_add(x_plane, aff_mul(icb, d->x_icb));
     Affine w_block = aff_add(aff_mul(d->g, d->w_g), aff_mul(d->oct, d->w_oct));
     w_block = aff_add(w_block, aff_mul(icb, d->w_icb));
-    row_of_taps(d, t, j, x_row, w_block, channels);
+    kernel_row(d, t, j, x_plane, w_block, channels);
     conv_end(b, depth);
 }
 
@@ -254,8 +308,8 @@ static void reduce_blocks(Direct *d, const Tile *t, int64_t first, int64_t block
 static void store_vector(Direct *d, const Tile *t, int v, Affine block, int active)
 {
     KBuilder *b = d->b;
-    for (int p = 0; p < t->width; p++) {
-        Affine q[3] = {d->q[0], d->q[1], aff_addc(d->q[2], p)};
+    for (int p = 0; p < t->rows * t->width; p++) {
+        Affine q[3] = {d->q[0], aff_addc(d->q[1], p / t->width), aff_addc(d->q[2], p % t->width)};
         Coord at = conv_coord(d->node, &d->s, d->n, block, q, d->lanes);
         at.active = active;
         epilogue_store(d->lw, b, &d->epilogue, d->y, kb_get2(b, t->acc, aff(p), aff(v)), &at);
@@ -318,64 +372,92 @@ static void build_tile(Direct *d, Tile *t)
 
 /* ---- the loops around ---- */
 
-/* All tiles of the row at q[0], q[1]. */
-static void build_row(Direct *d)
+/* Opens the inner loop over channel tiles; those of the outer loop start at `outer`. */
+static void open_inner(Direct *d, Affine outer, int *depth)
+{
+    Affine inner = conv_loop(d->b, "oc", d->oc_inner, KL_SERIAL, depth);
+    d->oct = aff_add(aff_mul(outer, d->oc_inner), inner);
+}
+
+/* All tiles of the `rows` rows from q[0], q[1]. */
+static void build_row(Direct *d, int rows, Affine outer)
 {
     KBuilder *b = d->b;
     for (TileRun r = {0}; conv_next_run(&d->s.axis[2], d->tile_m, &r);) {
         int depth = 0;
-        Tile t = {.at = r.q, .width = r.width};
+        Tile t = {.at = r.q, .rows = rows, .width = r.width};
         d->q[2] = aff(r.q);
         if (r.tiles > 1) {
             d->q[2] = aff_var(kb_for(b, "ox", r.q, r.q + r.tiles * r.width, r.width, KL_SERIAL));
             depth++;
         }
+        open_inner(d, outer, &depth);
         build_tile(d, &t);
         conv_end(b, depth);
     }
 }
 
-/* Few channel tiles whose weights stay in the cache: the rows go outside, so that there is
- * something to share between threads. */
-static bool rows_outside(const Direct *d)
+/* Rows a tile: more than one where several whole rows fit. */
+static int tile_rows(const Direct *d)
+{
+    const ConvAxis *rows = &d->s.axis[1], *columns = &d->s.axis[2];
+    int64_t fit = d->tile_m / columns->count;
+    if (fit > rows->count)
+        fit = rows->count;
+    return fit > 1 ? (int)fit : 1;
+}
+
+/* All rows of the planes; the first loop that is opened is of `kind`. */
+static void build_rows(Direct *d, Affine outer, KLoop kind)
+{
+    KBuilder *b = d->b;
+    int depth = 0, rows = tile_rows(d);
+    int64_t count = d->s.axis[1].count, whole = count / rows;
+    d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, kind, &depth);
+    int planes = depth;
+    d->q[1] = aff_mul(conv_loop(b, "oy", whole, depth ? KL_SERIAL : kind, &depth), rows);
+    build_row(d, rows, outer);
+    conv_end(b, depth - planes);
+    if (count % rows != 0) {
+        d->q[1] = aff(whole * rows);
+        build_row(d, (int)(count % rows), outer);
+    }
+    conv_end(b, planes);
+}
+
+/* How many channel tiles run for a tile of pixels: as many as have their weights in half of the
+ * second cache, so that the image is read once for all of them. */
+static int64_t inner_tiles(const Direct *d)
 {
     const ConvShape *s = &d->s;
-    int64_t tiles = s->group * d->oc_tiles;
-    int64_t weights = s->oc * s->icg * conv_kernel_numel(s) * 4;
-    return tiles == 1 ||
-           (tiles < 8 && s->axis[1].count > tiles && weights * 2 <= kb_target(d->b)->l2_bytes);
+    int64_t bytes = 4 * s->icg * conv_kernel_numel(s) * d->tile_n * d->lanes;
+    int64_t most = kb_target(d->b)->l2_bytes / 2 / bytes, tiles = 1;
+    for (int64_t i = 2; i <= most && i <= d->oc_tiles; i++)
+        if (d->oc_tiles % i == 0)
+            tiles = i;
+    return tiles;
 }
 
 static void build_conv(Direct *d)
 {
     KBuilder *b = d->b;
     int depth = 0;
-    bool rows = rows_outside(d);
-    if (rows)
-        d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_PARALLEL, &depth);
-    d->g = conv_loop(b, "g", d->s.group, depth ? KL_SERIAL : KL_PARALLEL, &depth);
-    d->oct = conv_loop(b, "oct", d->oc_tiles, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    d->g = conv_loop(b, "g", d->s.group, KL_PARALLEL, &depth);
+    Affine outer =
+        conv_loop(b, "oct", d->oc_tiles / d->oc_inner, depth ? KL_SERIAL : KL_PARALLEL, &depth);
     d->n = conv_loop(b, "n", d->s.batch, depth ? KL_SERIAL : KL_PARALLEL, &depth);
-    d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, KL_SERIAL, &depth);
-    if (!rows)
-        d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_SERIAL, &depth);
-    build_row(d);
+    build_rows(d, outer, depth ? KL_SERIAL : KL_PARALLEL);
     conv_end(b, depth);
 }
 
 /* One phase of the output positions. */
-static void build_phase(Direct *d, const int64_t phase[MAX_SPATIAL])
+static void build_phase(Direct *d, Affine outer, const int64_t phase[MAX_SPATIAL])
 {
-    KBuilder *b = d->b;
-    int depth = 0;
     d->s = conv_transpose_shape(d->node, phase);
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (d->s.axis[i].count == 0)
             return;
-    d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, KL_SERIAL, &depth);
-    d->q[1] = conv_loop(b, "oy", d->s.axis[1].count, KL_SERIAL, &depth);
-    build_row(d);
-    conv_end(b, depth);
+    build_rows(d, outer, KL_SERIAL);
 }
 
 static void build_transpose(Direct *d)
@@ -385,12 +467,13 @@ static void build_transpose(Direct *d)
     int64_t stride[MAX_SPATIAL], p[MAX_SPATIAL];
     conv_strides(d->node, stride);
     d->g = conv_loop(b, "g", d->s.group, KL_PARALLEL, &depth);
-    d->oct = conv_loop(b, "oct", d->oc_tiles, depth ? KL_SERIAL : KL_PARALLEL, &depth);
+    Affine outer =
+        conv_loop(b, "oct", d->oc_tiles / d->oc_inner, depth ? KL_SERIAL : KL_PARALLEL, &depth);
     d->n = conv_loop(b, "n", d->s.batch, depth ? KL_SERIAL : KL_PARALLEL, &depth);
     for (p[0] = 0; p[0] < stride[0]; p[0]++)
         for (p[1] = 0; p[1] < stride[1]; p[1]++)
             for (p[2] = 0; p[2] < stride[2]; p[2]++)
-                build_phase(d, p);
+                build_phase(d, outer, p);
     conv_end(b, depth);
 }
 
@@ -403,6 +486,7 @@ bool lower_conv_direct(Lower *lw, const Node *n)
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "conv"));
     open_buffers(&d, args);
+    d.oc_inner = inner_tiles(&d);
     build_conv(&d);
     const char *note = arena_printf(lw->arena, "direct, %d pixels x %d vectors of %d", d.tile_m,
                                     d.tile_n, d.lanes);
@@ -426,6 +510,7 @@ bool lower_conv_transpose(Lower *lw, const Node *n)
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "deconv"));
     open_buffers(&d, args);
+    d.oc_inner = inner_tiles(&d);
     build_transpose(&d);
     const char *note = arena_printf(lw->arena, "direct, %lld phases, %d pixels x %d vectors of %d",
                                     (long long)phases, d.tile_m, d.tile_n, d.lanes);

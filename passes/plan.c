@@ -23,15 +23,20 @@ static int64_t output_width(const Node *n)
     return n->out[0]->shape.dim[n->out[0]->shape.rank - 1];
 }
 
-/* Pixels of what the direct kernel takes as one row: the whole image of a 1x1 convolution. */
-static int64_t direct_row(const Node *n)
+enum { SMALL_TILE = 14 };
+
+/* Pixels that the direct kernel tiles together: the whole image of a 1x1 convolution, several rows
+ * of a small image, otherwise a row. */
+static int64_t direct_pixels(const Node *n)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+    int64_t width = output_width(n), height = y->rank > 3 ? y->dim[y->rank - 2] : 1;
+    int64_t rows = width > 0 && width <= SMALL_TILE ? SMALL_TILE / width : 1;
     const Window *w = &n->params.conv.w;
     for (int i = 0; i < w->n; i++)
         if (n->op != OP_Conv || w->kernel[i] != 1 || w->stride[i] != 1 ||
             x->dim[2 + i] != y->dim[2 + i])
-            return output_width(n);
+            return width * (rows < height ? rows : height);
     return shape_range_numel(y, 2, y->rank);
 }
 
@@ -113,7 +118,7 @@ static void plan_direct(Graph *g, Node *n)
 {
     int lanes = direct_illegal(g, n) ? 1 : g->target->lanes;
     int64_t channels = group_outputs(n);
-    TileProblem p = {direct_row(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
+    TileProblem p = {direct_pixels(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
                      lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);
