@@ -1,0 +1,577 @@
+/* Expressions of the kernel IR as C: infix operators for what C and GNU C vectors have, words of
+ * the vocabulary for the rest, parentheses only where C or a compiler's warning asks for them.
+ *
+ * The printed expression performs the operations of the tree and no others, in their order: the
+ * file switches contraction off, and a sum on the right of a sum keeps its parentheses. */
+#include "codegen/emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *ctype_memory(KBase base)
+{
+    static const char *const name[] = {
+        [KT_F32] = "float",     [KT_F64] = "double",  [KT_F16] = "uint16_t",
+        [KT_BF16] = "uint16_t", [KT_I8] = "int8_t",   [KT_U8] = "uint8_t",
+        [KT_I32] = "int32_t",   [KT_I64] = "int64_t", [KT_MASK] = "int",
+    };
+    return name[base];
+}
+
+const char *ctype(Emit *e, KType t)
+{
+    if (t.lanes == 1)
+        return ctype_memory(t.base);
+    const char *word = t.base == KT_F32 ? "vfloat" : t.base == KT_MASK ? "vmask" : "vint";
+    return word_use(&e->words, word, t.lanes);
+}
+
+/* ---- affine sums ---- */
+
+bool runs_once(const KVar *v)
+{
+    return v->lo < v->hi && v->hi - v->lo <= v->step;
+}
+
+/* Terms by falling size of their factor, as one would write row * width + column; loops that run
+ * once are numbers. */
+static Affine tidy(const Affine *a)
+{
+    Affine r = {.c = a->c};
+    for (int i = 0; i < a->n; i++) {
+        if (runs_once(a->t[i].v)) {
+            r.c += a->t[i].k * a->t[i].v->lo;
+            continue;
+        }
+        int at = r.n++;
+        for (; at > 0 && llabs(r.t[at - 1].k) < llabs(a->t[i].k); at--)
+            r.t[at] = r.t[at - 1];
+        r.t[at] = a->t[i];
+    }
+    return r;
+}
+
+static void print_term(Printer *p, Text *out, const KVar *v, int64_t k)
+{
+    text_puts(out, name_of(&p->names, v));
+    if (k != 1)
+        text_add(out, " * %s", int_literal(p->arena, k));
+}
+
+/* The terms of one sign (and the constant when it has that sign); nothing prints as 0. */
+static void print_half(Printer *p, Text *out, const Affine *a, int sign)
+{
+    bool first = true;
+    for (int i = 0; i < a->n; i++)
+        if ((a->t[i].k > 0) == (sign > 0)) {
+            text_puts(out, first ? "" : " + ");
+            print_term(p, out, a->t[i].v, llabs(a->t[i].k));
+            first = false;
+        }
+    if (first || (a->c != 0 && (a->c > 0) == (sign > 0)))
+        text_add(out, "%s%s", first ? "" : " + ",
+                 int_literal(p->arena, (a->c > 0) == (sign > 0) ? llabs(a->c) : 0));
+}
+
+void print_affine(Printer *p, Text *out, const Affine *a, int least)
+{
+    Affine s = tidy(a);
+    int pieces = s.n + (s.c != 0), positive = s.c > 0;
+    for (int i = 0; i < s.n; i++)
+        positive += s.t[i].k > 0;
+    if (pieces <= 1 && (s.n == 0 || s.t[0].k == 1)) {
+        if (s.n == 0)
+            text_puts(out, int_literal(p->arena, s.c));
+        else
+            print_term(p, out, s.t[0].v, 1);
+        return;
+    }
+    bool product = pieces == 1 && positive == 1;
+    bool parentheses = least > (product ? BIND_MUL : BIND_ADD);
+    text_puts(out, parentheses ? "(" : "");
+    if (positive == 0)
+        text_puts(out, s.n == 0 ? "" : "0");
+    else
+        print_half(p, out, &s, 1);
+    for (int i = 0; i < s.n; i++)
+        if (s.t[i].k < 0) {
+            text_puts(out, " - ");
+            print_term(p, out, s.t[i].v, -s.t[i].k);
+        }
+    if (s.c < 0)
+        text_add(out, " - %s", int_literal(p->arena, -s.c));
+    text_puts(out, parentheses ? ")" : "");
+}
+
+void print_condition(Printer *p, Text *out, const Affine *a)
+{
+    Affine s = tidy(a);
+    bool variable = false;
+    for (int i = 0; i < s.n; i++)
+        variable = variable || s.t[i].k > 0;
+    print_half(p, out, &s, variable ? 1 : -1);
+    text_puts(out, variable ? " >= " : " <= ");
+    print_half(p, out, &s, variable ? -1 : 1);
+}
+
+/* ---- places in memory ---- */
+
+/* `oy * 56 + 3` and the dynamic term, `(ptrdiff_t)i * 64 + oy * 56`. */
+static void print_index(Printer *p, Text *out, const Affine *at, const KExpr *dyn, int64_t scale)
+{
+    if (dyn) {
+        text_puts(out, "(ptrdiff_t)");
+        print_expr(p, out, dyn, BIND_UNARY);
+        if (scale != 1)
+            text_add(out, " * %s", int_literal(p->arena, scale));
+        Affine s = tidy(at);
+        if (s.n == 0 && s.c == 0)
+            return;
+        text_puts(out, " + ");
+    }
+    print_affine(p, out, at, dyn ? BIND_MUL : BIND_ANY);
+}
+
+void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const KExpr *dyn,
+                 int64_t scale, bool vector)
+{
+    text_puts(out, name_of(&p->names, buf));
+    Affine s = tidy(at);
+    if (vector && dyn == NULL && s.n == 0 && s.c == 0)
+        return;
+    text_puts(out, vector ? " + " : "[");
+    if (vector && dyn == NULL && s.n == 0 && s.c < 0)
+        print_affine(p, out, at, BIND_POSTFIX);
+    else
+        print_index(p, out, at, dyn, scale);
+    text_puts(out, vector ? "" : "]");
+}
+
+char *reg_name(Printer *p, const KReg *r, const Affine idx[2])
+{
+    const char *name = name_of(&p->names, r);
+    if (r->rank == 0)
+        return arena_strdup(p->arena, name);
+    if (r->rank == 1)
+        return arena_printf(p->arena, "%s_%lld", name, (long long)idx[0].c);
+    return arena_printf(p->arena, "%s_%lld_%lld", name, (long long)idx[0].c, (long long)idx[1].c);
+}
+
+/* ---- how each operator is written ---- */
+
+/* An infix operator, or a word: of floats, integers and vectors of both. */
+typedef struct Spelling {
+    const char *infix; /* NULL: a word */
+    int bind;          /* of the result */
+    int operand;       /* that operands must have; the right one binds tighter by one */
+    const char *word;  /* of vectors; a word of integer vectors ends in 'i' */
+} Spelling;
+
+static const Spelling spellings[] = {
+    [KO_NEG] = {"-", BIND_UNARY, BIND_UNARY, NULL},
+    [KO_ABS] = {NULL, BIND_POSTFIX, 0, "vabs"},
+    [KO_SQRT] = {NULL, BIND_POSTFIX, 0, "vsqrt"},
+    [KO_FLOOR] = {NULL, BIND_POSTFIX, 0, "vfloor"},
+    [KO_CEIL] = {NULL, BIND_POSTFIX, 0, "vceil"},
+    [KO_ROUND] = {NULL, BIND_POSTFIX, 0, "vround"},
+    [KO_NOT] = {"~", BIND_UNARY, BIND_UNARY, NULL},
+    [KO_BITCAST] = {NULL, BIND_POSTFIX, 0, NULL},
+    [KO_ADD] = {"+", BIND_ADD, BIND_ADD, NULL},
+    [KO_SUB] = {"-", BIND_ADD, BIND_ADD, NULL},
+    [KO_MUL] = {"*", BIND_MUL, BIND_MUL, NULL},
+    [KO_DIV] = {"/", BIND_MUL, BIND_MUL, NULL},
+    [KO_MIN] = {NULL, BIND_POSTFIX, 0, "vmin"},
+    [KO_MAX] = {NULL, BIND_POSTFIX, 0, "vmax"},
+    [KO_AND] = {"&", BIND_AND, BIND_UNARY, NULL},
+    [KO_OR] = {"|", BIND_OR, BIND_UNARY, NULL},
+    [KO_XOR] = {"^", BIND_XOR, BIND_UNARY, NULL},
+    [KO_SHL] = {"<<", BIND_SHIFT, BIND_UNARY, NULL},
+    [KO_SHR] = {">>", BIND_SHIFT, BIND_UNARY, NULL},
+    [KO_REM] = {"%", BIND_MUL, BIND_MUL, NULL},
+    [KO_EQ] = {"==", BIND_EQ, BIND_REL, "veq"},
+    [KO_NE] = {"!=", BIND_EQ, BIND_REL, "vne"},
+    [KO_LT] = {"<", BIND_REL, BIND_SHIFT, "vlt"},
+    [KO_LE] = {"<=", BIND_REL, BIND_SHIFT, "vle"},
+    [KO_GT] = {">", BIND_REL, BIND_SHIFT, "vgt"},
+    [KO_GE] = {">=", BIND_REL, BIND_SHIFT, "vge"},
+};
+
+/* Integers of 32 and 64 bits wrap around, which takes a word: in C their overflow is undefined. */
+static const Spelling wrapping_spellings[] = {
+    [KO_NEG] = {NULL, BIND_POSTFIX, 0, "vneg"}, [KO_ADD] = {NULL, BIND_POSTFIX, 0, "vadd"},
+    [KO_SUB] = {NULL, BIND_POSTFIX, 0, "vsub"}, [KO_MUL] = {NULL, BIND_POSTFIX, 0, "vmul"},
+    [KO_SHL] = {NULL, BIND_POSTFIX, 0, "vshl"},
+};
+
+static bool wraps(const KExpr *e)
+{
+    bool integer = e->type.base == KT_I32 || e->type.base == KT_I64;
+    return integer && (e->op == KO_NEG || e->op == KO_ADD || e->op == KO_SUB || e->op == KO_MUL ||
+                       e->op == KO_SHL);
+}
+
+/* Masks of one lane are truth values. */
+static const Spelling mask_spellings[] = {
+    [KO_NOT] = {"!", BIND_UNARY, BIND_UNARY, NULL},
+    [KO_AND] = {"&&", BIND_LAND, BIND_OR, NULL},
+    [KO_OR] = {"||", BIND_LOR, BIND_OR, NULL},
+    [KO_XOR] = {"!=", BIND_EQ, BIND_UNARY, NULL},
+};
+
+static const Spelling *spelling(const KExpr *e)
+{
+    if (e->type.base == KT_MASK && e->type.lanes == 1 && e->kind != KE_CMP)
+        return &mask_spellings[e->op];
+    if (wraps(e))
+        return &wrapping_spellings[e->op];
+    return &spellings[e->op];
+}
+
+/* Scalars of less than 32 bits are computed as int and cut to size. */
+static bool is_small(KType t)
+{
+    return t.lanes == 1 && (t.base == KT_I8 || t.base == KT_U8);
+}
+
+/* How tightly the printed form of `e` binds. */
+static int binding(Printer *p, const KExpr *e)
+{
+    switch (e->kind) {
+    case KE_CONST:
+        return e->type.lanes > 1 ? BIND_POSTFIX : BIND_UNARY;
+    case KE_INDEX:
+        return BIND_UNARY;
+    case KE_SPLAT:
+        return e->type.lanes > 1 ? BIND_POSTFIX : binding(p, e->arg[0]);
+    case KE_UN:
+        if (e->op == KO_NOT && e->type.base == KT_MASK)
+            return BIND_UNARY;
+        return is_small(e->type) ? BIND_UNARY : spelling(e)->bind;
+    case KE_BIN:
+        return is_small(e->type) ? BIND_UNARY : spelling(e)->bind;
+    case KE_CMP:
+        return e->type.lanes > 1 ? BIND_POSTFIX : spelling(e)->bind;
+    case KE_SELECT:
+        return e->type.lanes > 1 ? BIND_POSTFIX : BIND_COND;
+    case KE_CVT:
+        return e->type.lanes > 1 ? BIND_POSTFIX : BIND_UNARY;
+    default:
+        return BIND_POSTFIX;
+    }
+}
+
+/* ---- calls of words ---- */
+
+static const char *word(Printer *p, const char *name, int lanes)
+{
+    return word_use(&p->emit->words, name, lanes);
+}
+
+static void print_args(Printer *p, Text *out, KExpr *const *arg, int n)
+{
+    text_puts(out, "(");
+    for (int i = 0; i < n; i++) {
+        text_puts(out, i ? ", " : "");
+        print_expr(p, out, arg[i], BIND_ANY);
+    }
+    text_puts(out, ")");
+}
+
+/* The word of that stem for a type: vmin of vectors, vmini of vectors of integers, vselectm of
+ * masks, min_i32 of scalars. */
+static const char *typed_word(Printer *p, const char *stem, KType t)
+{
+    if (t.lanes == 1) {
+        KBase b = t.base == KT_I8 || t.base == KT_U8 ? KT_I32 : t.base;
+        return word(p, arena_printf(p->arena, "%s_%s", stem + 1, kbase_name(b)), 1);
+    }
+    const char *end = t.base == KT_F32 ? "" : t.base == KT_MASK ? "m" : "i";
+    return word(p, arena_printf(p->arena, "%s%s", stem, end), t.lanes);
+}
+
+/* ---- each kind ---- */
+
+static void print_const(Printer *p, Text *out, const KExpr *e)
+{
+    char *value;
+    switch (e->type.base) {
+    case KT_F32:
+        value = f32_literal(p->arena, e->f);
+        break;
+    case KT_F64:
+        value = f64_literal(p->arena, e->f);
+        break;
+    case KT_F16:
+        value = arena_printf(p->arena, "0x%04x", f32_to_f16((float)e->f));
+        break;
+    case KT_BF16:
+        value = arena_printf(p->arena, "0x%04x", f32_to_bf16((float)e->f));
+        break;
+    default:
+        value = int_literal(p->arena, e->i);
+        break;
+    }
+    if (e->type.lanes > 1)
+        text_add(out, "%s(%s)", typed_word(p, "vsplat", e->type), value);
+    else
+        text_puts(out, value);
+}
+
+static void print_load(Printer *p, Text *out, const KExpr *e)
+{
+    bool vector = e->type.lanes > 1, tail = e->active < e->type.lanes;
+    if (vector)
+        text_add(out, "%s(", typed_word(p, tail ? "vloadn" : "vload", e->type));
+    print_place(p, out, e->buf, &e->at, e->dyn, e->dyn_scale, vector);
+    if (tail)
+        text_add(out, ", %d", e->active);
+    text_puts(out, vector ? ")" : "");
+}
+
+/* The functions of the C library for scalars. */
+static const char *scalar_function(Printer *p, const KExpr *e)
+{
+    static const char *const name[] = {
+        [KO_ABS] = "fabs",  [KO_SQRT] = "sqrt",       [KO_FLOOR] = "floor",
+        [KO_CEIL] = "ceil", [KO_ROUND] = "nearbyint",
+    };
+    if (e->type.base == KT_F32)
+        return arena_printf(p->arena, "%sf", name[e->op]);
+    return e->type.base == KT_F64 ? name[e->op] : typed_word(p, "vabs", e->type);
+}
+
+static void print_bitcast(Printer *p, Text *out, const KExpr *e)
+{
+    KBase from = e->arg[0]->type.base, to = e->type.base;
+    if (e->type.lanes > 1)
+        text_puts(out, word(p, to == KT_F32 ? "vasfloat" : "vasint", e->type.lanes));
+    else if (from == to || kbase_size(to) < 4)
+        text_add(out, "(%s)", ctype_memory(to));
+    else
+        text_puts(out, word(p, arena_printf(p->arena, "as_%s", kbase_name(to)), 1));
+    print_args(p, out, e->arg, 1);
+}
+
+static void print_unary(Printer *p, Text *out, const KExpr *e)
+{
+    const Spelling *s = spelling(e);
+    if (e->op == KO_BITCAST) {
+        print_bitcast(p, out, e);
+    } else if (s->infix) {
+        text_puts(out, s->infix);
+        print_expr(p, out, e->arg[0], BIND_POSTFIX);
+    } else {
+        bool function = e->type.lanes == 1 && !wraps(e);
+        text_puts(out, function ? scalar_function(p, e) : typed_word(p, s->word, e->type));
+        print_args(p, out, e->arg, 1);
+    }
+}
+
+/* The shift count: a number, also when a vector of it was built. */
+static void print_shift_count(Printer *p, Text *out, const KExpr *e)
+{
+    if (e->kind == KE_SPLAT)
+        e = e->arg[0];
+    if (e->kind == KE_CONST)
+        text_puts(out, int_literal(p->arena, e->i));
+    else
+        print_expr(p, out, e, BIND_UNARY);
+}
+
+static void print_binary(Printer *p, Text *out, const KExpr *e)
+{
+    const Spelling *s = spelling(e);
+    if (e->op == KO_SHL && s->word) {
+        text_add(out, "%s(", typed_word(p, s->word, e->type));
+        print_expr(p, out, e->arg[0], BIND_ANY);
+        text_puts(out, ", ");
+        print_shift_count(p, out, e->arg[1]);
+        text_puts(out, ")");
+    } else if (s->infix) {
+        bool logic = s->operand == BIND_UNARY;
+        print_expr(p, out, e->arg[0], s->operand);
+        text_add(out, " %s ", s->infix);
+        if (e->op == KO_SHR || e->op == KO_SHL)
+            print_shift_count(p, out, e->arg[1]);
+        else
+            print_expr(p, out, e->arg[1], logic ? s->operand : s->operand + 1);
+    } else {
+        text_puts(out, typed_word(p, s->word, e->type));
+        print_args(p, out, e->arg, 2);
+    }
+}
+
+static void print_compare(Printer *p, Text *out, const KExpr *e)
+{
+    const Spelling *s = spelling(e);
+    if (e->type.lanes > 1) {
+        text_puts(out, typed_word(p, s->word, e->arg[0]->type));
+        print_args(p, out, e->arg, 2);
+        return;
+    }
+    print_expr(p, out, e->arg[0], s->operand);
+    text_add(out, " %s ", s->infix);
+    print_expr(p, out, e->arg[1], s->operand);
+}
+
+static void print_select(Printer *p, Text *out, const KExpr *e)
+{
+    if (e->type.lanes > 1) {
+        text_puts(out, typed_word(p, "vselect", e->type));
+        print_args(p, out, e->arg, 3);
+        return;
+    }
+    print_expr(p, out, e->arg[0], BIND_LOR);
+    text_puts(out, " ? ");
+    print_expr(p, out, e->arg[1], BIND_LOR);
+    text_puts(out, " : ");
+    print_expr(p, out, e->arg[2], BIND_COND);
+}
+
+static bool is_half(KBase b)
+{
+    return b == KT_F16 || b == KT_BF16;
+}
+
+/* Scalars: casts, and words from and to the 16-bit floats. */
+static void print_scalar_cvt(Printer *p, Text *out, const KExpr *e)
+{
+    KBase from = e->arg[0]->type.base, to = e->type.base;
+    if (!is_half(from) && !is_half(to)) {
+        text_add(out, "(%s)", ctype_memory(to));
+        print_expr(p, out, e->arg[0], BIND_UNARY);
+        return;
+    }
+    if (!is_half(to) && to != KT_F32)
+        text_add(out, "(%s)", ctype_memory(to));
+    if (is_half(to))
+        text_add(out, "%s(", word(p, to == KT_F16 ? "f32_to_f16" : "f32_to_bf16", 1));
+    if (is_half(from)) {
+        text_puts(out, word(p, from == KT_F16 ? "f16_to_f32" : "bf16_to_f32", 1));
+        print_args(p, out, e->arg, 1);
+    } else if (from != KT_F32) {
+        text_puts(out, "(float)");
+        print_expr(p, out, e->arg[0], BIND_UNARY);
+    } else {
+        print_expr(p, out, e->arg[0], BIND_ANY);
+    }
+    text_puts(out, is_half(to) ? ")" : "");
+}
+
+static void print_cvt(Printer *p, Text *out, const KExpr *e)
+{
+    KType to = e->type;
+    if (to.lanes == 1) {
+        print_scalar_cvt(p, out, e);
+    } else if (e->arg[0]->type.base == KT_MASK) {
+        bool f = to.base == KT_F32;
+        text_add(out, "%s(", typed_word(p, "vselect", to));
+        print_expr(p, out, e->arg[0], BIND_ANY);
+        text_add(out, ", %s(%s), ", typed_word(p, "vsplat", to), f ? "1.0f" : "1");
+        text_add(out, "%s(%s))", typed_word(p, "vsplat", to), f ? "0.0f" : "0");
+    } else {
+        text_puts(out, word(p, to.base == KT_F32 ? "vtofloat" : "vtoint", to.lanes));
+        print_args(p, out, e->arg, 1);
+    }
+}
+
+static void print_shuffle(Printer *p, Text *out, const KExpr *e)
+{
+    int from = e->arg[0]->type.lanes, n = e->type.lanes;
+    if (n == 1) {
+        const KExpr *source = e->arg[e->shuf[0] >= from];
+        print_expr(p, out, source, BIND_POSTFIX);
+        if (from > 1)
+            text_add(out, "[%d]", e->shuf[0] % from);
+        return;
+    }
+    text_puts(out, word(p, e->arg[1] ? "shuffle2" : "shuffle", 1));
+    text_puts(out, "(");
+    for (int i = 0; i < 2 && e->arg[i]; i++) {
+        print_expr(p, out, e->arg[i], BIND_COND);
+        text_puts(out, ", ");
+    }
+    for (int i = 0; i < n; i++)
+        text_add(out, "%s%d", i ? ", " : "", e->shuf[i]);
+    text_puts(out, ")");
+}
+
+static void print_reduce(Printer *p, Text *out, const KExpr *e)
+{
+    const char *stem = e->op == KO_ADD ? "vsum" : e->op == KO_MIN ? "vleast" : "vgreatest";
+    text_puts(out, typed_word(p, stem, e->arg[0]->type));
+    print_args(p, out, e->arg, 1);
+}
+
+static void print_fma(Printer *p, Text *out, const KExpr *e)
+{
+    text_puts(out, e->type.lanes > 1 ? word(p, "vfma", e->type.lanes) : "fmaf");
+    print_args(p, out, e->arg, 3);
+}
+
+static void print_plain(Printer *p, Text *out, const KExpr *e)
+{
+    switch (e->kind) {
+    case KE_CONST:
+        print_const(p, out, e);
+        return;
+    case KE_INDEX:
+        text_add(out, "(%s)", ctype_memory(e->type.base));
+        print_affine(p, out, &e->at, BIND_UNARY);
+        return;
+    case KE_GET:
+        text_puts(out, reg_name(p, e->reg, e->idx));
+        return;
+    case KE_LETREF:
+        text_puts(out, name_of(&p->names, e->let));
+        return;
+    case KE_LOAD:
+        print_load(p, out, e);
+        return;
+    case KE_SPLAT:
+        text_puts(out, e->type.lanes > 1 ? typed_word(p, "vsplat", e->type) : "");
+        print_args(p, out, e->arg, 1);
+        return;
+    case KE_FMA:
+        print_fma(p, out, e);
+        return;
+    case KE_UN:
+        print_unary(p, out, e);
+        return;
+    case KE_BIN:
+        print_binary(p, out, e);
+        return;
+    case KE_CMP:
+        print_compare(p, out, e);
+        return;
+    case KE_SELECT:
+        print_select(p, out, e);
+        return;
+    case KE_CVT:
+        print_cvt(p, out, e);
+        return;
+    case KE_SHUF:
+        print_shuffle(p, out, e);
+        return;
+    case KE_REDUCE:
+        print_reduce(p, out, e);
+        return;
+    case KE_CALL:
+        text_puts(out, name_of(&p->emit->names, e->func));
+        print_args(p, out, e->arg, e->func->n_params);
+        return;
+    }
+}
+
+void print_expr(Printer *p, Text *out, const KExpr *e, int least)
+{
+    bool cut =
+        is_small(e->type) && (e->kind == KE_BIN || (e->kind == KE_UN && e->op != KO_BITCAST));
+    bool parentheses = !cut && binding(p, e) < least;
+    if (cut)
+        text_add(out, least > BIND_UNARY ? "((%s)" : "(%s)", ctype_memory(e->type.base));
+    text_puts(out, cut || parentheses ? "(" : "");
+    print_plain(p, out, e);
+    text_puts(out, cut || parentheses ? ")" : "");
+    text_puts(out, cut && least > BIND_UNARY ? ")" : "");
+}
