@@ -49,8 +49,11 @@ typedef struct Jit Jit;
 /* Whether this build has the JIT. */
 bool jit_available(void);
 /* Compiles every kernel of the program for this machine; NULL after a diagnostic. The Jit owns
- * LLVM's objects: free it with jit_free; the program must outlive it. */
+ * LLVM's objects and what it needs of the program, except the weights, which must outlive it: free
+ * it with jit_free. */
 Jit *jit_compile(const Program *p, Diag *d);
+/* From now on the weights are read from this copy of them, aligned to 64. */
+void jit_move_weights(Jit *j, const void *weights);
 /* One run: flat pointers in graph order, `arena` of p->arena_bytes aligned to 64. Re-entrant. */
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena);
 void jit_free(Jit *j);

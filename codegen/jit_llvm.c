@@ -22,10 +22,19 @@
 
 typedef void (*KernelFn)(void *const *args);
 
+/* A call of the program, resolved. */
+typedef struct JitCall {
+    KernelFn kernel;
+    int n_args;
+    Arg arg[MAX_KERNEL_BUFFERS];
+} JitCall;
+
 struct Jit {
     Arena *arena;
-    const Program *program;
-    KernelFn *call; /* of each call of the program */
+    JitCall *calls;
+    int n_calls;
+    const unsigned char *weights;
+    const Program *program; /* while it compiles */
     /* LLVM's objects while they are ours; NULL once given away or freed. */
     LLVMContextRef context;
     LLVMModuleRef module;
@@ -204,11 +213,16 @@ static bool find_kernels(Jit *j)
             return fail_error(j, "linking", error);
         memcpy(&address[i], &(uintptr_t){(uintptr_t)where}, sizeof address[i]);
     }
-    j->call = ARENA_ARRAY(j->arena, KernelFn, p->n_calls);
-    for (int i = 0; i < p->n_calls; i++)
+    j->n_calls = p->n_calls;
+    j->calls = ARENA_ARRAY(j->arena, JitCall, p->n_calls);
+    for (int i = 0; i < p->n_calls; i++) {
+        JitCall *c = &j->calls[i];
+        c->n_args = p->calls[i].kernel->n_bufs;
+        memcpy(c->arg, p->calls[i].arg, sizeof c->arg);
         for (int k = 0; k < p->n_kernels; k++)
             if (p->kernels[k] == p->calls[i].kernel)
-                j->call[i] = address[k];
+                c->kernel = address[k];
+    }
     return true;
 }
 
@@ -223,6 +237,8 @@ static bool compile(Jit *j)
     j->linker = NULL;
     free_llvm(j);
     j->linker = linker;
+    j->weights = j->program->weights;
+    j->program = NULL;
     return true;
 }
 
@@ -255,9 +271,15 @@ void jit_free(Jit *j)
 
 /* ---- running ---- */
 
-/* The address of an argument. Kernels take plain pointers and only read those of inputs. */
-static void *argument(const Program *p, const Arg *a, const void *const *inputs,
-                      void *const *outputs, void *arena)
+void jit_move_weights(Jit *j, const void *weights)
+{
+    j->weights = weights;
+}
+
+/* The address of an argument. Kernels take plain pointers; those of inputs and weights they only
+ * read. */
+static void *argument(const Jit *j, const Arg *a, const void *const *inputs, void *const *outputs,
+                      void *arena)
 {
     unsigned char *base = NULL;
     switch (a->kind) {
@@ -271,7 +293,7 @@ static void *argument(const Program *p, const Arg *a, const void *const *inputs,
         base = arena;
         break;
     case ARG_WEIGHTS:
-        base = p->weights;
+        memcpy(&base, &j->weights, sizeof base);
         break;
     }
     return base + a->offset;
@@ -279,13 +301,12 @@ static void *argument(const Program *p, const Arg *a, const void *const *inputs,
 
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena)
 {
-    const Program *p = j->program;
-    for (int i = 0; i < p->n_calls; i++) {
-        const Call *c = &p->calls[i];
+    for (int i = 0; i < j->n_calls; i++) {
+        const JitCall *c = &j->calls[i];
         void *args[MAX_KERNEL_BUFFERS];
-        for (int k = 0; k < c->kernel->n_bufs; k++)
-            args[k] = argument(p, &c->arg[k], inputs, outputs, arena);
-        j->call[i](args);
+        for (int k = 0; k < c->n_args; k++)
+            args[k] = argument(j, &c->arg[k], inputs, outputs, arena);
+        c->kernel(args);
     }
     return 0;
 }

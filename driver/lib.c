@@ -1,8 +1,10 @@
 /* libcnncc, the library that other programs link. runtime/cnncc.h is its contract.
  *
- * Loading runs the same pipeline as the command line in an arena of the model, which owns all of
- * it, LLVM's objects included. A context owns the memory of one run at a time. Every entry point
- * that allocates arms its arena first, so that exhausted memory comes back as CNNCC_NO_MEMORY. */
+ * Loading runs the same pipeline as the command line in an arena. A model for the JIT then keeps
+ * code, weights and the description of its inputs and outputs in an arena of its own, and the rest
+ * is freed; one for the interpreter keeps its graph. A context owns the memory of one run at a
+ * time. Every entry point that allocates arms its arena first, so that exhausted memory comes back
+ * as CNNCC_NO_MEMORY. */
 #include "runtime/cnncc.h"
 
 #include "driver/pipeline.h"
@@ -13,12 +15,12 @@
 
 struct cnncc_model {
     Arena *arena;
-    Diag diag;
-    Graph *graph;   /* for the JIT: after the passes; for the interpreter: as imported */
-    const Jit *jit; /* NULL: the interpreter runs it */
-    int64_t multiply_adds;
+    Graph *graph; /* for the interpreter, as imported; NULL for the JIT */
+    Jit *jit;     /* NULL for the interpreter; freed with the arena */
     size_t context_bytes;
+    int64_t multiply_adds;
     cnncc_tensor *inputs, *outputs;
+    int n_inputs, n_outputs;
 };
 
 struct cnncc_context {
@@ -38,10 +40,12 @@ static void copy_text(char *to, size_t bytes, const char *text)
         snprintf(to, bytes, "%s", text);
 }
 
-/* What the diagnostics' sink needs; it lives while a model is loaded. */
-typedef struct Sink {
+/* One load: its options and the diagnostics that they receive; in the arena of the load. */
+typedef struct Loading {
+    Arena *arena;
     const cnncc_options *options;
-} Sink;
+    Diag diag;
+} Loading;
 
 static void forward_line(void *user, Severity severity, const char *line)
 {
@@ -50,9 +54,9 @@ static void forward_line(void *user, Severity severity, const char *line)
         [SEVERITY_WARNING] = CNNCC_WARNING,
         [SEVERITY_NOTE] = CNNCC_NOTE,
     };
-    const Sink *sink = user;
-    if (sink->options->message != NULL)
-        sink->options->message(sink->options->user, public_severity[severity], line);
+    const cnncc_options *o = ((const Loading *)user)->options;
+    if (o->message != NULL)
+        o->message(o->user, public_severity[severity], line);
 }
 
 static cnncc_status refuse(const cnncc_options *o, cnncc_status status, const char *why)
@@ -87,13 +91,13 @@ static cnncc_status usage(Diag *d, const char *what, const char *name)
 }
 
 /* What the options ask for; *interpret: by the interpreter. */
-static cnncc_status read_options(cnncc_model *m, const cnncc_options *o, PipelineOptions *p,
-                                 bool *interpret)
+static cnncc_status read_options(Loading *l, PipelineOptions *p, bool *interpret)
 {
-    DimBinding *dims = ARENA_ARRAY(m->arena, DimBinding, o->n_dims);
+    const cnncc_options *o = l->options;
+    DimBinding *dims = ARENA_ARRAY(l->arena, DimBinding, o->n_dims);
     for (size_t i = 0; i < o->n_dims; i++) {
         if (o->dims[i].symbol == NULL || o->dims[i].extent < 1)
-            return usage(&m->diag, "extent of dimension",
+            return usage(&l->diag, "extent of dimension",
                          o->dims[i].symbol != NULL ? o->dims[i].symbol : "");
         dims[i] = (DimBinding){o->dims[i].symbol, o->dims[i].extent};
     }
@@ -101,21 +105,29 @@ static cnncc_status read_options(cnncc_model *m, const cnncc_options *o, Pipelin
     p->import.n_dims = (int)o->n_dims;
     p->target = target_find(o->target != NULL ? o->target : "native");
     if (p->target == NULL)
-        return usage(&m->diag, "target", o->target);
+        return usage(&l->diag, "target", o->target);
     if (!find_conv(o->conv, &p->passes.conv))
-        return usage(&m->diag, "convolution algorithm", o->conv);
+        return usage(&l->diag, "convolution algorithm", o->conv);
     const char *backend = o->backend != NULL ? o->backend : jit_available() ? "jit" : "interp";
     *interpret = strcmp(backend, "interp") == 0;
     if (!*interpret && strcmp(backend, "jit") != 0)
-        return usage(&m->diag, "backend", backend);
+        return usage(&l->diag, "backend", backend);
     return CNNCC_OK;
 }
 
 /* ---- loading ---- */
 
-static void free_jit(void *jit)
+static void free_jit(void *model)
 {
-    jit_free(jit);
+    jit_free(((cnncc_model *)model)->jit);
+}
+
+static cnncc_model *new_model(Arena *a)
+{
+    cnncc_model *m = ARENA_NEW(a, cnncc_model);
+    m->arena = a;
+    arena_defer(a, free_jit, m);
+    return m;
 }
 
 static cnncc_type public_type(DType t)
@@ -129,77 +141,115 @@ static cnncc_type public_type(DType t)
     return (cnncc_type)number[t];
 }
 
-static cnncc_tensor *describe(Arena *a, Value *const *values, int n)
+static cnncc_tensor *describe_values(Arena *a, Value *const *values, int n)
 {
     cnncc_tensor *t = ARENA_ARRAY(a, cnncc_tensor, n);
     for (int i = 0; i < n; i++) {
-        const Value *v = values[i];
-        size_t count = (size_t)shape_numel(&v->shape);
-        t[i] = (cnncc_tensor){v->name, public_type(v->dtype),       v->shape.rank, v->shape.dim,
-                              count,   count * dtype_size(v->dtype)};
+        const Shape *s = &values[i]->shape;
+        int64_t *dims = ARENA_ARRAY(a, int64_t, s->rank);
+        memcpy(dims, s->dim, (size_t)s->rank * sizeof *dims);
+        t[i].name = arena_strdup(a, values[i]->name);
+        t[i].type = public_type(values[i]->dtype);
+        t[i].rank = s->rank;
+        t[i].dims = dims;
+        t[i].count = (size_t)shape_numel(s);
+        t[i].bytes = t[i].count * dtype_size(values[i]->dtype);
     }
     return t;
 }
 
-/* Compiles the model for this machine; m->graph is the planned graph. */
-static bool compile_model(cnncc_model *m, const ModelSource *source, const PipelineOptions *options)
+static void describe(cnncc_model *m, const Graph *g)
+{
+    m->n_inputs = g->n_inputs;
+    m->n_outputs = g->n_outputs;
+    m->inputs = describe_values(m->arena, g->inputs, g->n_inputs);
+    m->outputs = describe_values(m->arena, g->outputs, g->n_outputs);
+    for (int i = 0; i < g->n_nodes; i++)
+        m->multiply_adds += g->nodes[i]->plan.macs;
+}
+
+/* Moves the code of `m` to a model in an arena of its own, with a copy of the weights. NULL when
+ * there is no memory. */
+static cnncc_model *move_code(cnncc_model *m, const Program *p)
+{
+    Arena *a = arena_new(0);
+    if (a == NULL || setjmp(*arena_on_oom(a)) != 0) {
+        arena_free(a);
+        return NULL;
+    }
+    cnncc_model *own = new_model(a);
+    describe(own, p->graph);
+    own->context_bytes = (size_t)p->arena_bytes;
+    void *weights = arena_alloc(a, (size_t)p->weights_bytes + 64);
+    if (p->weights_bytes > 0)
+        memcpy(weights, p->weights, (size_t)p->weights_bytes);
+    own->jit = m->jit;
+    m->jit = NULL;
+    jit_move_weights(own->jit, weights);
+    return own;
+}
+
+/* The model compiled for this machine. */
+static bool load_compiled(Loading *l, const ModelSource *source, const PipelineOptions *options,
+                          cnncc_model **model)
 {
     Pipeline result;
-    if (!pipeline_run(m->arena, &m->diag, source, options, &result))
+    cnncc_model *m = new_model(l->arena); /* frees the code when memory runs out below */
+    if (!pipeline_run(l->arena, &l->diag, source, options, &result))
         return false;
-    Jit *jit = jit_compile(result.program, &m->diag);
-    if (jit == NULL)
+    m->jit = jit_compile(result.program, &l->diag);
+    if (m->jit == NULL)
         return false;
-    arena_defer(m->arena, free_jit, jit);
-    m->jit = jit;
-    m->graph = result.graph;
-    m->context_bytes = (size_t)result.program->arena_bytes;
+    *model = move_code(m, result.program);
+    if (*model == NULL)
+        longjmp(*arena_on_oom(l->arena), 1); /* as if the arena of the load were exhausted */
     return true;
 }
 
-/* Fills the model from its source. */
-static cnncc_status load_model(cnncc_model *m, const ModelSource *source, const cnncc_options *o)
+/* The model as it is, for the interpreter. */
+static bool load_interpreted(Loading *l, const ModelSource *source, const PipelineOptions *options,
+                             cnncc_model **model)
+{
+    cnncc_model *m = new_model(l->arena);
+    m->graph = pipeline_load(l->arena, &l->diag, source, options);
+    if (m->graph == NULL)
+        return false;
+    describe(m, m->graph);
+    *model = m;
+    return true;
+}
+
+static cnncc_status load_model(Loading *l, const ModelSource *source, cnncc_model **model)
 {
     PipelineOptions options = {.target = NULL};
     bool interpret;
-    cnncc_status status = read_options(m, o, &options, &interpret);
+    cnncc_status status = read_options(l, &options, &interpret);
     if (status != CNNCC_OK)
         return status;
-    if (interpret)
-        m->graph = pipeline_load(m->arena, &m->diag, source, &options);
-    if (interpret ? m->graph == NULL : !compile_model(m, source, &options))
-        return m->diag.status == STATUS_OK ? CNNCC_FAILED : (cnncc_status)m->diag.status;
-    for (int i = 0; i < m->graph->n_nodes; i++)
-        m->multiply_adds += m->graph->nodes[i]->plan.macs;
-    m->inputs = describe(m->arena, m->graph->inputs, m->graph->n_inputs);
-    m->outputs = describe(m->arena, m->graph->outputs, m->graph->n_outputs);
-    return CNNCC_OK;
+    if (interpret ? load_interpreted(l, source, &options, model)
+                  : load_compiled(l, source, &options, model))
+        return CNNCC_OK;
+    return l->diag.status == STATUS_OK ? CNNCC_FAILED : (cnncc_status)l->diag.status;
 }
 
-/* Loads into a model in a new arena; the arena is all that a failure has to free. */
+/* Loads in a new arena, which is freed unless the model stays in it. */
 static cnncc_status load(const ModelSource *source, const cnncc_options *o, cnncc_model **model)
 {
+    copy_text(o->error, o->error_bytes, "");
     Arena *a = arena_new(o->memory_limit);
     if (a == NULL || setjmp(*arena_on_oom(a)) != 0) {
         arena_free(a);
         return refuse(o, CNNCC_NO_MEMORY, "out of memory");
     }
-    Sink sink = {o};
-    cnncc_model *m = ARENA_NEW(a, cnncc_model);
-    m->arena = a;
-    m->diag.arena = a;
-    m->diag.file = arena_strdup(a, source->path != NULL ? source->path : "model");
-    m->diag.sink = forward_line;
-    m->diag.user = &sink;
-    cnncc_status status = load_model(m, source, o);
-    m->diag.sink = NULL;
-    m->diag.user = NULL;
-    if (status == CNNCC_OK) {
-        *model = m;
-        return status;
-    }
-    copy_text(o->error, o->error_bytes, m->diag.first != NULL ? m->diag.first : "failed");
-    arena_free(a);
+    Loading *l = ARENA_NEW(a, Loading);
+    const char *file = arena_strdup(a, source->path != NULL ? source->path : "model");
+    *l = (Loading){a, o, {.arena = a, .file = file, .sink = forward_line, .user = l}};
+    cnncc_status status = load_model(l, source, model);
+    l->diag.sink = NULL;
+    if (status != CNNCC_OK)
+        copy_text(o->error, o->error_bytes, l->diag.first != NULL ? l->diag.first : "failed");
+    if (status != CNNCC_OK || (*model)->arena != a)
+        arena_free(a);
     return status;
 }
 
@@ -210,7 +260,6 @@ cnncc_status cnncc_load_file(const char *path, const cnncc_options *options, cnn
         *model = NULL;
     if (path == NULL || model == NULL)
         return refuse(o, CNNCC_USAGE, "cnncc_load_file: a NULL pointer");
-    copy_text(o->error, o->error_bytes, "");
     ModelSource source = {.path = path};
     return load(&source, o, model);
 }
@@ -223,7 +272,6 @@ cnncc_status cnncc_load_memory(const void *data, size_t bytes, const cnncc_optio
         *model = NULL;
     if (data == NULL || model == NULL)
         return refuse(o, CNNCC_USAGE, "cnncc_load_memory: a NULL pointer");
-    copy_text(o->error, o->error_bytes, "");
     ModelSource source = {.data = data, .bytes = bytes};
     return load(&source, o, model);
 }
@@ -238,12 +286,12 @@ void cnncc_free(cnncc_model *model)
 
 size_t cnncc_input_count(const cnncc_model *model)
 {
-    return (size_t)model->graph->n_inputs;
+    return (size_t)model->n_inputs;
 }
 
 size_t cnncc_output_count(const cnncc_model *model)
 {
-    return (size_t)model->graph->n_outputs;
+    return (size_t)model->n_outputs;
 }
 
 static cnncc_status get_tensor(const cnncc_tensor *all, int n, size_t i, cnncc_tensor *tensor)
@@ -256,12 +304,12 @@ static cnncc_status get_tensor(const cnncc_tensor *all, int n, size_t i, cnncc_t
 
 cnncc_status cnncc_input(const cnncc_model *model, size_t index, cnncc_tensor *tensor)
 {
-    return get_tensor(model->inputs, model->graph->n_inputs, index, tensor);
+    return get_tensor(model->inputs, model->n_inputs, index, tensor);
 }
 
 cnncc_status cnncc_output(const cnncc_model *model, size_t index, cnncc_tensor *tensor)
 {
-    return get_tensor(model->outputs, model->graph->n_outputs, index, tensor);
+    return get_tensor(model->outputs, model->n_outputs, index, tensor);
 }
 
 int64_t cnncc_multiply_adds(const cnncc_model *model)
@@ -328,7 +376,7 @@ static cnncc_status interpret(cnncc_context *c, Arena *a, const void *const *inp
                               void *const *outputs)
 {
     const cnncc_model *m = c->model;
-    Diag diag = {.arena = a, .file = m->diag.file};
+    Diag diag = {.arena = a, .file = "model"};
     Graph g = *m->graph;
     g.diag = &diag;
     const Tensor **in = ARENA_ARRAY(a, const Tensor *, g.n_inputs);
@@ -365,12 +413,12 @@ cnncc_status cnncc_run(cnncc_context *context, const void *const *inputs, void *
 {
     const cnncc_model *m = context->model;
     context->error[0] = '\0';
-    if (has_null(m->inputs, m->graph->n_inputs, inputs) ||
-        has_null(m->outputs, m->graph->n_outputs, (const void *const *)outputs)) {
+    if (has_null(m->inputs, m->n_inputs, inputs) ||
+        has_null(m->outputs, m->n_outputs, (const void *const *)outputs)) {
         copy_text(context->error, sizeof context->error, "cnncc_run: a NULL pointer");
         return CNNCC_USAGE;
     }
-    if (m->jit == NULL)
+    if (m->graph != NULL)
         return run_interpreter(context, inputs, outputs);
     return jit_run(m->jit, inputs, outputs, context->memory) == 0 ? CNNCC_OK : CNNCC_FAILED;
 }
