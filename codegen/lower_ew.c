@@ -26,16 +26,6 @@ static KExpr *number(KBuilder *b, KType type, const Value *v)
     return kb_int(b, type, tensor_get_i64(v->constant, 0));
 }
 
-/* Inputs of the operator itself: those of the epilogue's steps come behind them. */
-static int own_inputs(const Node *n)
-{
-    int own = n->n_in;
-    for (int i = 0; i < n->n_epilogue; i++)
-        if (n->epilogue[i].operand >= 0 && n->epilogue[i].operand < own)
-            own = n->epilogue[i].operand;
-    return own;
-}
-
 /* NestBody: the operator, then its epilogue. x[0] always exists. */
 static KExpr *ew_body(const void *user, Lower *lw, KBuilder *b, KExpr *const *x)
 {
@@ -48,7 +38,7 @@ static KExpr *ew_body(const void *user, Lower *lw, KBuilder *b, KExpr *const *x)
         else if (e->slot[i] >= 0)
             operand[i] = x[e->slot[i]];
     }
-    KExpr *y = ew_expr(lw, b, n->op, &n->params, operand, own_inputs(n));
+    KExpr *y = ew_expr(lw, b, n->op, &n->params, operand, node_own_inputs(n));
     for (int i = 0; i < n->n_epilogue; i++) {
         const EpilogueStep *s = &n->epilogue[i];
         y = epilogue_step(lw, b, s, y, s->operand >= 0 ? operand[s->operand] : NULL);

@@ -87,7 +87,7 @@ bool lower_concat(Lower *lw, const Node *n)
     const Value *out = n->out[0];
     int axis = (int)n->params.axis.axis;
     int64_t first = 0;
-    for (int i = 0; i < n->n_in; i++) {
+    for (int i = 0; i < node_own_inputs(n); i++) {
         const Value *in = n->in[i];
         int64_t extent = in->shape.dim[axis];
         if (shape_numel(&in->shape) > 0) {

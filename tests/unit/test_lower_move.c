@@ -133,6 +133,31 @@ static void expand(const char *target, uint64_t seed)
     node_case_close(&c);
 }
 
+static void pad(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK];
+    int rank = random_dims(&c, dims), lanes = node_case_lanes(&c), block = 0;
+    if (lanes > 1 && rank > 1 && seed % 3 == 0)
+        block = lanes;
+    node_case_input(&c, block ? DT_F32 : types[seed % N_TYPES], rank, dims, block, NULL, false);
+    PadParams *p = &node_case_node(&c, OP_Pad, 1)->params.pad;
+    p->mode = (PadMode)(seed % 4);
+    p->value = seed % 8 ? 0 : 1;
+    for (int i = 0; i < rank; i++) {
+        int most = p->mode == PAD_REFLECT && dims[i] < 4 ? (int)dims[i] : 4;
+        if (block && i == 1)
+            continue;
+        p->begin[i] = node_case_random(&c, 2) ? node_case_random(&c, most) : 0;
+        p->end[i] = node_case_random(&c, 2) ? node_case_random(&c, most) : 0;
+        if (dims[i] > 5 && node_case_random(&c, 3) == 0)
+            p->begin[i] = -node_case_random(&c, 4);
+    }
+    node_case_check(&c, block, 0, 0);
+    node_case_close(&c);
+}
+
 static void each(void (*run)(const char *target, uint64_t seed))
 {
     for (const char *const *t = node_case_targets; *t; t++)
@@ -170,12 +195,18 @@ static void test_expand(void **state)
     each(expand);
 }
 
+static void test_pad(void **state)
+{
+    (void)state;
+    each(pad);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transpose), cmocka_unit_test(test_concat),
         cmocka_unit_test(test_split),     cmocka_unit_test(test_slice),
-        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_expand),    cmocka_unit_test(test_pad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
