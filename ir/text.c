@@ -34,16 +34,15 @@ void text_add(Text *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    va_list again;
-    va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n > 0) {
-        reserve(t, (size_t)n);
-        vsnprintf(t->data + t->n, (size_t)n + 1, format, again);
-        t->n += (size_t)n;
-    }
-    va_end(again);
+    if (n <= 0)
+        return;
+    reserve(t, (size_t)n);
+    va_start(args, format);
+    vsnprintf(t->data + t->n, (size_t)n + 1, format, args);
+    va_end(args);
+    t->n += (size_t)n;
 }
 
 void text_number(Text *t, double value)

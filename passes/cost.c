@@ -55,8 +55,9 @@ Tile cost_best_tile(const Target *t, const TileProblem *p)
 int64_t cost_macs(const Node *n)
 {
     const Shape *out = &n->out[0]->shape;
-    const Shape *a = n->n_in > 0 && n->in[0] ? &n->in[0]->shape : NULL;
-    const Shape *w = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
+    if (n->op != OP_Conv && n->op != OP_ConvTranspose && n->op != OP_Gemm && n->op != OP_MatMul)
+        return 0;
+    const Shape *a = &n->in[0]->shape, *w = &n->in[1]->shape;
     switch (n->op) {
     case OP_Conv:
         return shape_numel(out) * shape_range_numel(w, 1, w->rank);
@@ -64,9 +65,7 @@ int64_t cost_macs(const Node *n)
         return shape_numel(a) * shape_range_numel(w, 1, w->rank);
     case OP_Gemm:
         return shape_numel(out) * a->dim[n->params.gemm.trans_a ? 0 : 1];
-    case OP_MatMul:
-        return a->rank > 0 ? shape_numel(out) * a->dim[a->rank - 1] : 0;
     default:
-        return 0;
+        return a->rank > 0 ? shape_numel(out) * a->dim[a->rank - 1] : 0;
     }
 }

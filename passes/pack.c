@@ -127,24 +127,42 @@ static void pack_conv(Graph *g, Node *n)
 
 /* ---- matrix products ---- */
 
-/* [column tile][K][T L] from [K, N] (or [N, K] when transposed), times alpha. */
+enum { DEPTH_STEP = 64 }; /* rows copied at a time, so that both sides stay in the cache */
+
+/* A matrix [K, N], or [N, K] when transposed. */
+typedef struct Columns {
+    const float *data;
+    int64_t depth, cols, k_stride, n_stride;
+    float alpha;
+} Columns;
+
+/* Rows k.. of columns first..last to `to` [depth][width]. */
+static void pack_rows(const Columns *m, float *to, int64_t k, int64_t first, int64_t last,
+                      int64_t width)
+{
+    int64_t end = k + DEPTH_STEP < m->depth ? k + DEPTH_STEP : m->depth;
+    for (int64_t c = first; c < last; c++)
+        for (int64_t i = k; i < end; i++)
+            to[i * width + c - first] = m->alpha * m->data[c * m->n_stride + i * m->k_stride];
+}
+
+/* [column tile][K][T L], times alpha. */
 static Tensor *pack_columns(Graph *g, const Node *n, bool transposed, double alpha)
 {
     const Shape *s = &n->in[1]->shape;
-    const float *from = n->in[1]->constant->data;
-    int64_t depth = s->dim[transposed ? 1 : 0], cols = s->dim[transposed ? 0 : 1];
-    int64_t width = (int64_t)n->plan.lanes * n->plan.tile_n, tiles = ceil_div(cols, width);
-    int64_t k_stride = transposed ? 1 : cols, n_stride = transposed ? depth : 1;
-    Tensor *t = new_packed(g, tiles * depth * width);
+    Columns m = {.data = n->in[1]->constant->data, .alpha = (float)alpha};
+    m.depth = s->dim[transposed ? 1 : 0];
+    m.cols = s->dim[transposed ? 0 : 1];
+    m.k_stride = transposed ? 1 : m.cols;
+    m.n_stride = transposed ? m.depth : 1;
+    int64_t width = (int64_t)n->plan.lanes * n->plan.tile_n;
+    Tensor *t = new_packed(g, ceil_div(m.cols, width) * m.depth * width);
     float *to = t->data;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        int64_t first = tile * width, last = first + width < cols ? first + width : cols;
-        for (int64_t c = first; c < last; c++) { /* reads run along the longer stride's partner */
-            const float *column = from + c * n_stride;
-            float *out = to + tile * depth * width + (c - first);
-            for (int64_t k = 0; k < depth; k++)
-                out[k * width] = (float)(alpha * (double)column[k * k_stride]);
-        }
+    for (int64_t first = 0; first < m.cols; first += width) {
+        int64_t last = first + width < m.cols ? first + width : m.cols;
+        for (int64_t k = 0; k < m.depth; k += DEPTH_STEP)
+            pack_rows(&m, to, k, first, last, width);
+        to += m.depth * width;
     }
     return t;
 }
@@ -155,7 +173,7 @@ static void pack_gemm(Graph *g, Node *n)
     Value *c = node_own_inputs(n) > 2 ? n->in[2] : NULL;
     int64_t cols = n->out[0]->shape.dim[1], width = (int64_t)n->plan.lanes * n->plan.tile_n;
     n->plan.packed_weight = pack_columns(g, n, p->trans_b, p->alpha);
-    if (!value_is_f32_constant(c))
+    if (c == NULL || !value_is_f32_constant(c))
         return;
     int64_t count = shape_numel(&c->shape);
     if (count != 1 && (count != cols || c->shape.dim[c->shape.rank - 1] != cols))
