@@ -51,54 +51,64 @@ static Affine tidy(const Affine *a)
     return r;
 }
 
-static void print_term(Printer *p, Text *out, const KVar *v, int64_t k)
+/* The variables that share the factor of term `first`, which is the least with that factor, and the
+ * factor: `(oy + ky) * 32`. Returns the term behind the group. */
+static int print_group(Printer *p, Text *out, const Affine *a, int first)
 {
-    text_puts(out, name_of(&p->names, v));
-    if (k != 1)
-        text_add(out, " * %s", int_literal(p->arena, k));
+    int end = first + 1;
+    const int64_t k = a->t[first].k;
+    while (end < a->n && a->t[end].k == k)
+        end++;
+    bool several = end - first > 1 && llabs(k) != 1;
+    text_puts(out, several ? "(" : "");
+    for (int i = first; i < end; i++)
+        text_add(out, "%s%s",
+                 i == first          ? ""
+                 : k < 0 && !several ? " - "
+                                     : " + ",
+                 name_of(&p->names, a->t[i].v));
+    text_puts(out, several ? ")" : "");
+    if (llabs(k) != 1)
+        text_add(out, " * %s", int_literal(p->arena, llabs(k)));
+    return end;
 }
 
 /* The terms of one sign (and the constant when it has that sign); nothing prints as 0. */
 static void print_half(Printer *p, Text *out, const Affine *a, int sign)
 {
-    bool first = true;
+    Affine half = {.c = (a->c > 0) == (sign > 0) ? llabs(a->c) : 0};
     for (int i = 0; i < a->n; i++)
         if ((a->t[i].k > 0) == (sign > 0)) {
-            text_puts(out, first ? "" : " + ");
-            print_term(p, out, a->t[i].v, llabs(a->t[i].k));
-            first = false;
+            half.t[half.n] = a->t[i];
+            half.t[half.n++].k = llabs(a->t[i].k);
         }
-    if (first || (a->c != 0 && (a->c > 0) == (sign > 0)))
-        text_add(out, "%s%s", first ? "" : " + ",
-                 int_literal(p->arena, (a->c > 0) == (sign > 0) ? llabs(a->c) : 0));
+    for (int i = 0; i < half.n;) {
+        text_puts(out, i ? " + " : "");
+        i = print_group(p, out, &half, i);
+    }
+    if (half.n == 0 || half.c != 0)
+        text_add(out, "%s%s", half.n ? " + " : "", int_literal(p->arena, half.c));
 }
 
 void print_affine(Printer *p, Text *out, const Affine *a, int least)
 {
     Affine s = tidy(a);
-    int pieces = s.n + (s.c != 0), positive = s.c > 0;
-    for (int i = 0; i < s.n; i++)
-        positive += s.t[i].k > 0;
-    if (pieces <= 1 && (s.n == 0 || s.t[0].k == 1)) {
-        if (s.n == 0)
-            text_puts(out, int_literal(p->arena, s.c));
-        else
-            print_term(p, out, s.t[0].v, 1);
-        return;
-    }
-    bool product = pieces == 1 && positive == 1;
-    bool parentheses = least > (product ? BIND_MUL : BIND_ADD);
+    bool atom = s.n == 0 || (s.n == 1 && s.c == 0 && s.t[0].k == 1);
+    bool parentheses = !atom && least > BIND_ADD;
     text_puts(out, parentheses ? "(" : "");
-    if (positive == 0)
-        text_puts(out, s.n == 0 ? "" : "0");
+    if (s.n == 0)
+        text_puts(out, int_literal(p->arena, s.c));
     else
         print_half(p, out, &s, 1);
-    for (int i = 0; i < s.n; i++)
-        if (s.t[i].k < 0) {
-            text_puts(out, " - ");
-            print_term(p, out, s.t[i].v, -s.t[i].k);
+    for (int i = 0; i < s.n;) {
+        if (s.t[i].k > 0) {
+            i++;
+            continue;
         }
-    if (s.c < 0)
+        text_puts(out, " - ");
+        i = print_group(p, out, &s, i);
+    }
+    if (s.n && s.c < 0)
         text_add(out, " - %s", int_literal(p->arena, -s.c));
     text_puts(out, parentheses ? ")" : "");
 }
@@ -150,11 +160,10 @@ void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const
 char *reg_name(Printer *p, const KReg *r, const Affine idx[2])
 {
     const char *name = name_of(&p->names, r);
-    if (r->rank == 0)
-        return arena_strdup(p->arena, name);
-    if (r->rank == 1)
-        return arena_printf(p->arena, "%s_%lld", name, (long long)idx[0].c);
-    return arena_printf(p->arena, "%s_%lld_%lld", name, (long long)idx[0].c, (long long)idx[1].c);
+    for (int i = 0; i < 2; i++)
+        if (r->dim[i] > 1)
+            name = arena_printf(p->arena, "%s_%lld", name, (long long)idx[i].c);
+    return arena_strdup(p->arena, name);
 }
 
 /* ---- how each operator is written ---- */

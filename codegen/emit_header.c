@@ -168,8 +168,7 @@ char *emit_header_file(Emit *e, size_t *n)
 {
     Text out = text_new(e->arena);
     emit_head_comment(e, &out);
-    out.n -= 3; /* reopens the comment */
-    out.data[out.n] = '\0';
+    out.n -= strlen(" */\n"); /* reopens the comment */
     text_puts(&out, " *\n");
     print_example(e, &out);
     text_add(&out, " */\n#ifndef %s_H\n#define %s_H\n\n", e->macro, e->macro);

@@ -167,7 +167,28 @@ static bool declares(const Printer *p, const KStmt *s)
     return s && s->kind == KS_SET && is_used(p->uses, key_of(s));
 }
 
-/* One SET; or several that declare variables of one type with constants, as one declaration.
+/* Whether e is `name` plus something: the something, so that it prints as `name += …`. */
+static const KExpr *addend(const KStmt *s)
+{
+    const KExpr *e = s->expr;
+    if (e->kind != KE_BIN || e->op != KO_ADD || e->type.base != KT_F32)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        const KExpr *x = e->arg[i];
+        if (x->kind == KE_GET && x->reg == s->reg && x->idx[0].c == s->idx[0].c &&
+            x->idx[1].c == s->idx[1].c)
+            return e->arg[1 - i];
+    }
+    return NULL;
+}
+
+/* Whether SETs of it are joined to one declaration. */
+static bool is_atom(const KExpr *e)
+{
+    return e->kind == KE_CONST || e->kind == KE_LETREF;
+}
+
+/* One SET; or several that declare variables of one type with simple values, as one declaration.
  * Returns the last statement printed. */
 static const KStmt *print_set(Printer *p, int indent, const KStmt *s)
 {
@@ -175,12 +196,13 @@ static const KStmt *print_set(Printer *p, int indent, const KStmt *s)
     if (declares(p, s))
         text_add(&line, "%s ", ctype(p->emit, s->reg->type));
     for (;;) {
-        text_add(&line, "%s = ", reg_name(p, s->reg, s->idx));
-        print_expr(p, &line, s->expr, BIND_ANY);
+        const KExpr *plus = declares(p, s) ? NULL : addend(s);
+        text_add(&line, plus ? "%s += " : "%s = ", reg_name(p, s->reg, s->idx));
+        print_expr(p, &line, plus ? plus : s->expr, BIND_ANY);
         const KStmt *next = s->next;
         bool read = is_used(p->uses, key_of_element(s->reg, s->idx, IS_READ));
-        if (!read || !declares(p, s) || !declares(p, next) || s->expr->kind != KE_CONST ||
-            next->expr->kind != KE_CONST || s->reg->type.base != next->reg->type.base ||
+        if (!read || !declares(p, s) || !declares(p, next) || !is_atom(s->expr) ||
+            !is_atom(next->expr) || s->reg->type.base != next->reg->type.base ||
             s->reg->type.lanes != next->reg->type.lanes)
             break;
         text_puts(&line, ", ");

@@ -20,25 +20,34 @@ void text_puts(Text *t, const char *s)
 
 /* ---- wrapped lines ---- */
 
-/* Where to break a line that may fill `room` columns: behind the comma or operator of least
- * nesting that still leaves the line half full, the last of those. 0: nowhere. */
+/* Whether a line may be broken behind s[i], a blank: it follows a comma or a binary operator. */
+static bool can_break(const char *s, size_t i)
+{
+    if (i < 2)
+        return false;
+    bool two = s[i - 2] != ' ' && strchr("=<>&|", s[i - 2]); /* && <= */
+    return s[i - 1] == ',' || (strchr("+-*/&|^?:<>", s[i - 1]) && (s[i - 2] == ' ' || two));
+}
+
+/* Where to break a line that may fill `room` columns: at the least nesting that still leaves the
+ * line half full, the last such place; behind an '=' if nowhere else. 0: nowhere. */
 static size_t break_at(const char *s, size_t n, size_t room)
 {
-    size_t best = 0;
+    size_t best = 0, equals = 0;
     int depth = 0, best_depth = 0;
     for (size_t i = 0; i < n && i <= room; i++) {
         if (s[i] == '(' || s[i] == '[' || s[i] == '{')
             depth++;
         else if (s[i] == ')' || s[i] == ']' || s[i] == '}')
             depth--;
-        else if (s[i] == ' ' && i > 0 && strchr(",=+-*/&|^?:<>", s[i - 1]) && i > 1 &&
-                 (s[i - 1] == ',' || s[i - 2] == ' ' || strchr("=<>&|", s[i - 2])) &&
-                 (best == 0 || best < room / 2 || depth <= best_depth)) {
+        else if (s[i] == ' ' && s[i ? i - 1 : 0] == '=' && depth == 0)
+            equals = i;
+        else if (s[i] == ' ' && can_break(s, i) && (best < room / 2 || depth <= best_depth)) {
             best = i;
             best_depth = depth;
         }
     }
-    return best;
+    return best ? best : equals;
 }
 
 void text_line(Text *t, int indent, const char *line)
@@ -169,8 +178,8 @@ char *f64_literal(Arena *a, double value)
 char *int_literal(Arena *a, int64_t value)
 {
     if (value == INT64_MIN)
-        return arena_strdup(a, "(-9223372036854775807 - 1)");
+        return arena_strdup(a, "INT64_MIN");
     if (value == INT32_MIN)
-        return arena_strdup(a, "(-2147483647 - 1)");
+        return arena_strdup(a, "INT32_MIN");
     return arena_printf(a, "%lld", (long long)value);
 }
