@@ -1,7 +1,7 @@
 /* External tensor data: a location (a path relative to the model's folder), an offset and a
  * length. A model is not trusted: what it names must, after every symbolic link is followed, be a
  * regular file inside that folder. */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE 700 /* realpath; NOLINT(bugprone-reserved-identifier) */
 
 #include "frontend/import.h"
 
@@ -33,7 +33,7 @@ static bool parse_number(const char *s, int64_t *value)
 
 static bool read_extent(Diag *d, const Onnx__TensorProto *p, const char *what, Extent *e)
 {
-    *e = (Extent){.length = -1};
+    *e = (Extent){.location = "", .length = -1};
     for (size_t i = 0; i < p->n_external_data; i++) {
         const char *key = proto_name(p->external_data[i]->key);
         const char *value = proto_name(p->external_data[i]->value);
@@ -45,8 +45,7 @@ static bool read_extent(Diag *d, const Onnx__TensorProto *p, const char *what, E
         if (number && !parse_number(value, number))
             return diag_error(d, "%s: external data has the bad %s \"%s\"", what, key, value);
     }
-    return (e->location && e->location[0]) ||
-           diag_error(d, "%s: external data without a location", what);
+    return e->location[0] || diag_error(d, "%s: external data without a location", what);
 }
 
 /* The absolute path of the file, or NULL after a message. `resolved` holds PATH_MAX bytes. */

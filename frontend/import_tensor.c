@@ -120,11 +120,10 @@ Tensor *tensor_from_proto(Arena *a, Diag *d, const Onnx__TensorProto *p, const c
     Tensor *t = ARENA_NEW(a, Tensor);
     if (!take_shape(d, p, what, t))
         return NULL;
-    if (p->data_location == 1 || p->n_external_data > 0)
+    bool external = p->data_location == 1 || p->n_external_data > 0;
+    if (external)
         t->data = external_data_read(a, d, p, tensor_bytes(t), what, folder);
-    else if (p->has_raw_data && !take_raw(a, d, p, what, t))
-        return NULL;
-    else if (!p->has_raw_data && !take_typed(a, d, p, what, t))
+    else if (!(p->has_raw_data ? take_raw(a, d, p, what, t) : take_typed(a, d, p, what, t)))
         return NULL;
     if (t->data == NULL)
         return NULL;

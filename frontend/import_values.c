@@ -13,11 +13,10 @@ bool import_check_size(Importer *im, const char *what, DType t, const Shape *s)
     if (!shape_checked_numel(s, &numel))
         return diag_error(im->diag, "%s: shape %s is too large", what, shape_str(im->arena, s));
     int64_t size = (int64_t)dtype_size(t);
-    if (size && numel > MAX_VALUE_BYTES / size)
-        return diag_error(im->diag, "%s: shape %s needs %lld bytes, the limit is %lld", what,
-                          shape_str(im->arena, s), (long long)(numel * size),
-                          (long long)MAX_VALUE_BYTES);
-    return true;
+    int64_t bytes = numel * size; /* below 2^62: see shape_checked_numel */
+    return bytes <= MAX_VALUE_BYTES ||
+           diag_error(im->diag, "%s: shape %s needs %lld bytes, the limit is %lld", what,
+                      shape_str(im->arena, s), (long long)bytes, (long long)MAX_VALUE_BYTES);
 }
 
 static bool import_initializers(Importer *im)

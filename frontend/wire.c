@@ -46,6 +46,7 @@ static bool skip(Cursor *c, uint64_t bytes)
 static bool read_field(Cursor *c, Field *f, uint64_t *missing)
 {
     uint64_t tag, length = 0;
+    *f = (Field){0};
     *missing = 0;
     if (!read_varint(c, &tag))
         return false;

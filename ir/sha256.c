@@ -103,7 +103,7 @@ void sha256_hex(const void *data, size_t bytes, char hex[65])
     if (bytes)
         sha256_update(&h, data, bytes);
     sha256_final(&h, digest);
-    for (int i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         hex[2 * i] = digit[digest[i] >> 4];
         hex[2 * i + 1] = digit[digest[i] & 15];
     }

@@ -80,7 +80,7 @@ static Tensor *read_npy(Case *c, int version, const char *header, const void *da
     size_t prefix = version == 1 ? 10 : 12, length = strlen(header);
     bytes[6] = (unsigned char)version;
     bytes[8] = (unsigned char)length;
-    memcpy(bytes + prefix, header, length);
+    snprintf((char *)bytes + prefix, sizeof bytes - prefix, "%s", header);
     memcpy(bytes + prefix + length, data, n);
     const char *path = scratch(c, "h.npy");
     write_bytes(c, path, bytes, prefix + length + n);
