@@ -171,7 +171,8 @@ static Lane load_lane(const void *p, KBase base, int64_t i)
         l.i = ((const uint16_t *)p)[i];
         break;
     case KT_I8:
-        l.i = ((const int8_t *)p)[i];
+        l.i = ((const uint8_t *)p)[i];
+        l.i -= l.i >= 128 ? 256 : 0;
         break;
     case KT_U8:
     case KT_MASK:

@@ -211,7 +211,7 @@ void lc_pack_direct(LowerCase *c)
     bool transposed = n->op == OP_ConvTranspose;
     const Tensor *w = n->in[1]->constant;
     int64_t group = n->params.conv.group, oc = n->out[0]->shape.dim[1] / group;
-    int64_t ic = n->in[0]->shape.dim[1] / group, tile = n->plan.tile_n * n->plan.lanes;
+    int64_t ic = n->in[0]->shape.dim[1] / group, tile = (int64_t)n->plan.tile_n * n->plan.lanes;
     int64_t taps = shape_range_numel(&w->shape, 2, w->shape.rank), tiles = (oc + tile - 1) / tile;
     int64_t block = n->in[0]->layout.block > 1 ? n->in[0]->layout.block : ic, i = 0;
     Tensor *t = flat_tensor(c, group * tiles * tile * ic * taps);
@@ -259,7 +259,8 @@ void lc_pack_gemm(LowerCase *c)
     double alpha = gemm ? n->params.gemm.alpha : 1.0, beta = gemm ? n->params.gemm.beta : 1.0;
     int64_t rank = w->shape.rank, d0 = w->shape.dim[0], d1 = rank > 1 ? w->shape.dim[1] : 1;
     int64_t k = trans ? d1 : d0, cols = trans ? d0 : d1, i = 0;
-    int64_t tile = n->plan.tile_n * n->plan.lanes, padded = (cols + tile - 1) / tile * tile;
+    int64_t tile = (int64_t)n->plan.tile_n * n->plan.lanes,
+            padded = (cols + tile - 1) / tile * tile;
     Tensor *t = flat_tensor(c, padded * k);
     for (int64_t c0 = 0; c0 < padded; c0 += tile)
         for (int64_t r = 0; r < k; r++)

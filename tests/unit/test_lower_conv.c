@@ -56,11 +56,11 @@ static void random_channels(LowerCase *c, ConvCase *t)
     t->bias = lc_random(c, 0, 2) != 0;
     bool blocked = t->lanes > 1 && lc_random(c, 0, 3) != 0;
     t->in_block = blocked ? t->lanes : 1;
-    t->ic = lc_random(c, 1, 2 * t->lanes + 5);
-    t->oc = lc_random(c, 1, 3 * t->lanes + 2);
+    t->ic = lc_random(c, 1, 2 * (int64_t)t->lanes + 5);
+    t->oc = lc_random(c, 1, 3 * (int64_t)t->lanes + 2);
     if (t->group > 1) {
         t->ic = t->group * (blocked ? t->lanes * lc_random(c, 1, 2) : lc_random(c, 1, 5));
-        t->oc = t->group * (t->lanes > 1 ? t->lanes * t->tile_n : lc_random(c, 1, 5));
+        t->oc = t->group * (t->lanes > 1 ? (int64_t)t->lanes * t->tile_n : lc_random(c, 1, 5));
     }
 }
 
@@ -205,7 +205,7 @@ static void test_depthwise(void **state)
         lc_open(&c, (unsigned)i, target_of(t.lanes));
         t.spatial = lc_random(&c, 0, 3) ? 2 : (int)lc_random(&c, 1, 3);
         t.n = lc_random(&c, 1, 2);
-        t.ic = t.oc = t.group = lc_random(&c, 1, 2 * t.lanes + 3);
+        t.ic = t.oc = t.group = lc_random(&c, 1, 2 * (int64_t)t.lanes + 3);
         t.tile_m = (int)lc_random(&c, 1, 7);
         t.bias = lc_random(&c, 0, 2) != 0;
         random_window(&c, &t, false);
