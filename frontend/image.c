@@ -4,7 +4,7 @@
  * Scaling is bilinear between pixel centres, borders are repeated; results are not rounded. */
 #include "frontend/files.h"
 #include "frontend/frontend.h"
-#include "frontend/stb.h"
+#include "frontend/stb/stb.h"
 
 #include <math.h>
 #include <stdlib.h>

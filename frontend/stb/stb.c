@@ -1,5 +1,5 @@
 /* stb_image and stb_image_write, compiled as they are (this file is built without warnings). */
-#include "frontend/stb.h"
+#include "frontend/stb/stb.h"
 
 #include <limits.h>
 
