@@ -135,34 +135,35 @@ static bool can_take(const Node *n, const Node *user, const Affinity *a)
     return value_read_once(n->out[0]) && shape_equal(&n->out[0]->shape, &user->out[0]->shape);
 }
 
-/* Output channel of element i of the weights. */
-static int64_t weight_channel(const Node *n, int64_t i)
+static float *scale_run(float *to, const float **from, int64_t n, double factor)
 {
-    const Shape *s = &n->in[1]->shape;
-    int64_t taps = shape_range_numel(s, 2, s->rank);
-    switch (n->op) {
-    case OP_Conv:
-        return i / (s->dim[1] * taps);
-    case OP_ConvTranspose: {
-        int64_t ic = i / (s->dim[1] * taps), per_group = s->dim[0] / n->params.conv.group;
-        return ic / per_group * s->dim[1] + i / taps % s->dim[1];
-    }
-    case OP_Gemm:
-        return n->params.gemm.trans_b ? i / s->dim[1] : i % s->dim[1];
-    default:
-        return i % s->dim[1];
-    }
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (float)((double)(*from)[i] * factor);
+    *from += n;
+    return to + n;
 }
 
+/* Weights lie as rows of equal length: the channel is the row of Conv [OC][…] and of a transposed
+ * product [N][K]; of ConvTranspose [IC][OCg][taps] it is the group of IC with the index in OCg; of
+ * a product [K][N] it is the column. */
 static void scale_weights(Fuse *f, Node *n, const Affinity *a)
 {
     const Tensor *old = n->in[1]->constant;
-    Tensor *t = tensor_new(f->g->arena, DT_F32, &old->shape);
+    const Shape *s = &old->shape;
+    Tensor *t = tensor_new(f->g->arena, DT_F32, s);
     const float *from = old->data;
     float *to = t->data;
-    int64_t count = shape_numel(&t->shape);
-    for (int64_t i = 0; i < count; i++)
-        to[i] = (float)((double)from[i] * a->scale[weight_channel(n, i)]);
+    bool transposed = n->op == OP_ConvTranspose;
+    bool by_row = n->op == OP_Conv || (n->op == OP_Gemm && n->params.gemm.trans_b);
+    int64_t run = by_row ? shape_range_numel(s, 1, s->rank)
+                         : shape_range_numel(s, 2, s->rank); /* taps; 1 for a column */
+    for (int64_t r = 0; r < s->dim[0]; r++) {
+        int64_t first = transposed ? r / (s->dim[0] / n->params.conv.group) * s->dim[1] : 0;
+        if (by_row)
+            to = scale_run(to, &from, run, a->scale[r]);
+        for (int64_t c = 0; !by_row && c < s->dim[1]; c++)
+            to = scale_run(to, &from, run, a->scale[first + c]);
+    }
     n->in[1] = graph_constant(f->g, n->in[1]->name, t);
 }
 
