@@ -22,6 +22,9 @@ Program *case_operations(Arena *a, const Target *target, int lanes);
 /* `count` random kernels: loop nests, registers, conditions and expression trees. */
 Program *case_random(Arena *a, const Target *target, int lanes, uint64_t seed, int count);
 
+/* Both in one program. */
+Program *case_everything(Arena *a, const Target *target, int lanes, uint64_t seed, int count);
+
 /* Fresh inputs (always the same) and zeroed outputs for the program. */
 CaseData *case_data(Arena *a, const Program *p);
 

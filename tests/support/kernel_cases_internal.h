@@ -22,6 +22,7 @@ void cases_open(Cases *c, const char *name);
 const KBuf *cases_input(Cases *c, KBase base);
 /* A new output of n elements. */
 const KBuf *cases_output(Cases *c, KBase base, int64_t n);
+void cases_add_operations(Cases *c);
 void cases_close(Cases *c); /* unrolls and verifies; what is wrong here is a bug of the test */
 Program *cases_finish(Cases *c);
 

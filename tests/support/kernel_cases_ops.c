@@ -346,9 +346,9 @@ static void function_case(Cases *c, int lanes)
     result(c, i, kb_call(c->b, hypotenuse, args));
 }
 
-Program *case_operations(Arena *a, const Target *target, int lanes)
+void cases_add_operations(Cases *c)
 {
-    Cases *c = cases_new(a, target, lanes);
+    int lanes = c->lanes;
     float_operations(c, KT_F32, lanes);
     integer_operations(c, KT_I32, lanes);
     integer_arithmetic(c, lanes);
@@ -371,5 +371,11 @@ Program *case_operations(Arena *a, const Target *target, int lanes)
         convert(c, "move_f16", KT_F16, KT_F16, 1, 0, 0);
         convert(c, "move_bf16", KT_BF16, KT_BF16, 1, 0, 0);
     }
+}
+
+Program *case_operations(Arena *a, const Target *target, int lanes)
+{
+    Cases *c = cases_new(a, target, lanes);
+    cases_add_operations(c);
     return cases_finish(c);
 }

@@ -188,10 +188,23 @@ static void random_kernel(Cases *c, uint64_t seed)
     cases_close(c);
 }
 
+static void add_random(Cases *c, uint64_t seed, int count)
+{
+    for (int i = 0; i < count; i++)
+        random_kernel(c, seed + (uint64_t)i);
+}
+
 Program *case_random(Arena *a, const Target *target, int lanes, uint64_t seed, int count)
 {
     Cases *c = cases_new(a, target, lanes);
-    for (int i = 0; i < count; i++)
-        random_kernel(c, seed + (uint64_t)i);
+    add_random(c, seed, count);
+    return cases_finish(c);
+}
+
+Program *case_everything(Arena *a, const Target *target, int lanes, uint64_t seed, int count)
+{
+    Cases *c = cases_new(a, target, lanes);
+    cases_add_operations(c);
+    add_random(c, seed, count);
     return cases_finish(c);
 }
