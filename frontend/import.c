@@ -42,27 +42,6 @@ bool import_check_operators(Importer *im)
     return ok;
 }
 
-bool import_check_versions(Importer *im)
-{
-    const Onnx__ModelProto *m = im->model;
-    for (size_t i = 0; i < m->n_opset_import; i++) {
-        const char *domain = proto_name(m->opset_import[i]->domain);
-        if (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0)
-            im->opset = m->opset_import[i]->version;
-    }
-    if (m->ir_version < 1)
-        return diag_error(im->diag, "the model states no IR version");
-    if (im->opset == 0)
-        return diag_error(im->diag, "the model imports no operator set of ONNX");
-    if (m->ir_version < MIN_IR_VERSION || m->ir_version > MAX_IR_VERSION)
-        return diag_unsupported(im->diag, "IR version %lld; %d to %d are supported",
-                                (long long)m->ir_version, MIN_IR_VERSION, MAX_IR_VERSION);
-    if (im->opset < MIN_OPSET || im->opset > MAX_OPSET)
-        return diag_unsupported(im->diag, "operator set %lld; %d to %d are supported",
-                                (long long)im->opset, MIN_OPSET, MAX_OPSET);
-    return true;
-}
-
 static bool check_whole(Importer *im)
 {
     if (im->proto == NULL)

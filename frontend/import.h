@@ -19,7 +19,7 @@
 #include "ir/ops.h"
 
 enum {
-    MIN_OPSET = 7,
+    MIN_OPSET = 7, /* import_versions.c says which operators of older ones are accepted */
     MAX_OPSET = 25,
     MIN_IR_VERSION = 3,
     MAX_IR_VERSION = 13,

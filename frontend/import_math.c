@@ -16,6 +16,8 @@ bool import_gemm(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     GemmParams *g = &n->params.gemm;
     g->alpha = g->beta = 1;
+    if (im->opset < 7)
+        attr_ignore(im, p, "broadcast"); /* what the shapes say, too */
     return attr_float(im, p, "alpha", &g->alpha) && attr_float(im, p, "beta", &g->beta) &&
            attr_bool(im, p, "transA", &g->trans_a) && attr_bool(im, p, "transB", &g->trans_b);
 }
@@ -25,13 +27,16 @@ bool import_gemm(Importer *im, const Onnx__NodeProto *p, Node *n)
 bool import_batch_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     NormParams *c = &n->params.norm;
-    bool spatial = true, training = false;
+    bool spatial = true, training = false, is_test = false;
     c->epsilon = (double)1e-5F;
     attr_ignore(im, p, "momentum");
     if (!attr_float(im, p, "epsilon", &c->epsilon))
         return false;
     if (im->opset < 9 && !attr_bool(im, p, "spatial", &spatial))
         return false;
+    if (im->opset < 7 && !attr_bool(im, p, "is_test", &is_test))
+        return false;
+    training = im->opset < 7 && !is_test;
     if (im->opset >= 14 && !attr_bool(im, p, "training_mode", &training))
         return false;
     if (!spatial)
@@ -188,9 +193,33 @@ bool import_dropout(Importer *im, const Onnx__NodeProto *p, Node *n)
 
 /* ---- elementwise, several operands ---- */
 
+/* Before opset 7 the second operand was aligned with the first from axis `axis` on. Only the
+ * alignment at the end, the default, is today's. */
 bool import_binary(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    return import_none(im, p, n);
+    if (im->opset >= 7)
+        return true;
+    int64_t last = (int64_t)n->in[0]->shape.rank - n->in[1]->shape.rank, axis = last;
+    attr_ignore(im, p, "broadcast");
+    if (!attr_int(im, p, "axis", &axis))
+        return false;
+    return axis == last || axis == -n->in[1]->shape.rank ||
+           node_unsupported(im->graph, n, "broadcasting from axis %lld is not supported",
+                            (long long)axis);
+}
+
+/* Before opset 7 a row of slopes was one a channel, not one a column. */
+bool import_prelu(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    (void)p;
+    Params params = {0};
+    int rank = n->in[0]->shape.rank;
+    if (im->opset >= 7 || n->in[1]->shape.rank != 1 || rank < 3)
+        return true;
+    for (int i = 2; i < rank; i++)
+        params.axis.axes[params.axis.n_axes++] = i - 1;
+    n->in[1] = import_emit(im, OP_Unsqueeze, &params, &n->in[1], 1);
+    return n->in[1] != NULL;
 }
 
 /* The divisor of Mean: a scalar of the operands' type. */

@@ -79,8 +79,16 @@ static const BadModel bad_models[] = {
      "g (float[1] X) => (float[1] Y) <int64[2] s = {2147483647, 2147483647}> "
      "{ [a] e = Expand(X, s) Y = Relu(X) }",
      "Expand \"a\" (#0): shape [2147483647,2147483647]", STATUS_FAILED},
-    {6, "g (float[1] X) => (float[1] Y) { Y = Relu(X) }", "operator set 6; 7 to 25 are supported",
-     STATUS_UNSUPPORTED},
+    {6, "g (float[1] X) => (float[1] Y) { [p] Y = Dropout(X) }",
+     "Dropout \"p\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
+    {6,
+     "g (float[2,3] X, float[2] B) => (float[2,3] Y) "
+     "{ [a] Y = Add <broadcast = 1, axis = 0> (X, B) }",
+     "Add \"a\" (#0): broadcasting from axis 0 is not supported", STATUS_UNSUPPORTED},
+    {6,
+     "g (float[1,2,1] X) => (float[1,2,1] Y) <float[2] a = {1,2}> "
+     "{ Y = BatchNormalization (X, a, a, a, a) }",
+     "training mode is not supported", STATUS_UNSUPPORTED},
     {99, "g (float[1] X) => (float[1] Y) { Y = Relu(X) }", "operator set 99", STATUS_UNSUPPORTED},
     {13, "g (float[1] X) => (float[1] Y) { Y = Relu(X, X) }", "2 inputs, at most 1 are allowed",
      STATUS_FAILED},

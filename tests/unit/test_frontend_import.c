@@ -130,6 +130,25 @@ static void test_opset_forms(void **state)
     }
 }
 
+/* Operators that were in opset 6 what they are in opset 7, or can be told apart. */
+static void test_old_opsets(void **state)
+{
+    (void)state;
+    Case *c = case_new();
+    must_load(c, 1, "g (float[1,2,4] X) => (float[1,2,1] Y) { Y = GlobalAveragePool(X) }");
+    must_load(c, 6,
+              "g (float[2,3] X, float[3] B) => (float[2,3] Y) "
+              "{ Y = Add <broadcast = 1, axis = 1> (X, B) }");
+    must_load(c, 6,
+              "g (float[1,2,1] X) => (float[1,2,1] Y) <float[2] a = {1,2}> "
+              "{ Y = BatchNormalization <is_test = 1> (X, a, a, a, a) }");
+    const Graph *g = must_load(c, 6,
+                               "g (float[1,2,3,4] X) => (float[1,2,3,4] Y) "
+                               "<float[2] s = {1,2}> { Y = PRelu(X, s) }");
+    assert_shape(find_node(g, OP_PRelu)->in[1], 3, (int64_t[]){2, 1, 1});
+    case_free(c);
+}
+
 static void test_softmax_axis(void **state)
 {
     (void)state;
@@ -352,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clip_forms),
         cmocka_unit_test(test_opset_forms),
+        cmocka_unit_test(test_old_opsets),
         cmocka_unit_test(test_softmax_axis),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_chains),
