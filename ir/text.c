@@ -34,15 +34,9 @@ void text_add(Text *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    const char *added = arena_vprintf(t->arena, format, args);
     va_end(args);
-    if (n <= 0)
-        return;
-    reserve(t, (size_t)n);
-    va_start(args, format);
-    vsnprintf(t->data + t->n, (size_t)n + 1, format, args);
-    va_end(args);
-    t->n += (size_t)n;
+    text_bytes(t, added, strlen(added));
 }
 
 void text_number(Text *t, double value)
