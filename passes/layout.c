@@ -220,6 +220,8 @@ static const struct {
     {OP_LpPool, follow_operand},
     {OP_GlobalAveragePool, follow_operand},
     {OP_GlobalMaxPool, follow_operand},
+    {OP_BatchNormalization, follow_operand},
+    {OP_LRN, follow_operand},
     {OP_Concat, rule_concat},
     {OP_Pad, rule_pad},
     {OP_Resize, rule_resize},

@@ -158,6 +158,49 @@ static void pad(const char *target, uint64_t seed)
     node_case_close(&c);
 }
 
+static void gather(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[MAX_RANK], at[2] = {1 + node_case_random(&c, 4), 1 + node_case_random(&c, 3)};
+    int64_t wide[12];
+    int32_t narrow[12];
+    int rank = random_dims(&c, dims), axis = node_case_random(&c, rank);
+    for (int i = 0; i < 12; i++) {
+        wide[i] = node_case_random(&c, 2 * (int)dims[axis]) - dims[axis];
+        narrow[i] = (int32_t)wide[i];
+    }
+    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    node_case_input(&c, seed % 2 ? DT_I64 : DT_I32, (int)(seed % 3), at, 0,
+                    seed % 2 ? (const void *)wide : narrow, node_case_random(&c, 2));
+    node_case_node(&c, OP_Gather, 1)->params.axis.axis = axis;
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
+/* Every window's maximum goes to a place of its own in the pooled tensor. */
+static void unpool(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[4] = {1 + node_case_random(&c, 2), 1 + node_case_random(&c, 3),
+                       1 + node_case_random(&c, 4), 1 + node_case_random(&c, 4)};
+    int64_t index[96], shape[4] = {dims[0], dims[1], 2 * dims[2] + 1, 2 * dims[3] + 2}, n = 4;
+    for (int64_t i = 0; i < dims[0] * dims[1] * dims[2] * dims[3]; i++) {
+        int64_t x = i % dims[3], y = i / dims[3] % dims[2], plane = i / (dims[2] * dims[3]);
+        index[i] = (plane * 2 * dims[2] + 2 * y + node_case_random(&c, 2)) * 2 * dims[3] + 2 * x +
+                   node_case_random(&c, 2);
+    }
+    node_case_f32(&c, 4, dims, 0);
+    node_case_input(&c, DT_I64, 4, dims, 0, index, false);
+    if (seed & 1) /* a larger output than what was pooled */
+        node_case_input(&c, DT_I64, 1, &n, 0, shape, true);
+    PoolParams *p = &node_case_node(&c, OP_MaxUnpool, 1)->params.pool;
+    p->w = (Window){.n = 2, .kernel = {2, 2, 1}, .stride = {2, 2, 1}, .dilation = {1, 1, 1}};
+    node_case_check(&c, 0, 0, 0);
+    node_case_close(&c);
+}
+
 static void each(void (*run)(const char *target, uint64_t seed))
 {
     for (const char *const *t = node_case_targets; *t; t++)
@@ -201,12 +244,25 @@ static void test_pad(void **state)
     each(pad);
 }
 
+static void test_gather(void **state)
+{
+    (void)state;
+    each(gather);
+}
+
+static void test_unpool(void **state)
+{
+    (void)state;
+    each(unpool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transpose), cmocka_unit_test(test_concat),
         cmocka_unit_test(test_split),     cmocka_unit_test(test_slice),
         cmocka_unit_test(test_expand),    cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_gather),    cmocka_unit_test(test_unpool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
