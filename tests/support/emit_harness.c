@@ -2,6 +2,7 @@
 #include "tests/support/emit_harness.h"
 
 #include "codegen/lower.h"
+#include "tests/support/kernel_eval.h"
 
 #include <dirent.h>
 #include <stdarg.h>
@@ -168,7 +169,7 @@ static void write_main(FILE *f, const Program *p, const EmitOptions *o)
                 "    void *in%d = get(\"in_%d\", sizeof(%s_INPUT_%d_TYPE) * %s_INPUT_%d_COUNT);\n",
                 i, i, upper, i, upper, i);
     for (int i = 0; i < g->n_outputs; i++)
-        fprintf(f, "    void *out%d = malloc(sizeof(%s_OUTPUT_%d_TYPE) * %s_OUTPUT_%d_COUNT);\n", i,
+        fprintf(f, "    void *out%d = calloc(%s_OUTPUT_%d_COUNT, sizeof(%s_OUTPUT_%d_TYPE));\n", i,
                 upper, i, upper, i);
     fprintf(f, "    char *block = (char *)malloc(%s_ARENA_BYTES + %s_ALIGN);\n", upper, upper);
     fprintf(f, "    char *arena = block + (%s_ALIGN - (size_t)block %% %s_ALIGN) %% %s_ALIGN;\n",
@@ -239,4 +240,60 @@ void run_emitted(const char *dir, const Program *p, const EmitOptions *o, const 
         read_file(dir, name, outputs[i],
                   (size_t)shape_numel(&g->outputs[i]->shape) * dtype_size(g->outputs[i]->dtype));
     }
+}
+
+/* ---- against the evaluator ---- */
+
+/* Small numbers of either sign, the same every time. */
+static void fill_tensor(void *data, DType t, int64_t n, unsigned seed)
+{
+    const int64_t one = 1;
+    Shape s = shape_make(1, &one);
+    Tensor view = {t, s, data};
+    for (int64_t i = 0; i < n; i++) {
+        unsigned r = ((unsigned)i * 2654435761u + seed * 40503u) >> 7;
+        view.data = (char *)data + (size_t)i * dtype_size(t);
+        if (dtype_is_float(t))
+            tensor_set_f64(&view, 0, ((int)(r % 1024) - 512) / 100.0);
+        else
+            tensor_set_i64(&view, 0,
+                           (int)(r % (t == DT_BOOL ? 2 : 100)) -
+                               (t == DT_U8 || t == DT_BOOL ? 0 : 50));
+    }
+}
+
+static size_t value_bytes(const Value *v)
+{
+    return (size_t)shape_numel(&v->shape) * dtype_size(v->dtype);
+}
+
+void check_program(const Program *p, const EmitOptions *o, const char *const *commands)
+{
+    const Graph *g = p->graph;
+    Arena *a = p->arena;
+    const void *in[8] = {NULL};
+    void *want[8] = {NULL}, *got[8] = {NULL};
+    const char *why = "";
+    for (int i = 0; i < g->n_inputs; i++) {
+        void *data = arena_alloc(a, value_bytes(g->inputs[i]));
+        fill_tensor(data, g->inputs[i]->dtype, shape_numel(&g->inputs[i]->shape), (unsigned)i);
+        in[i] = data;
+    }
+    for (int i = 0; i < g->n_outputs; i++) {
+        want[i] = arena_alloc(a, value_bytes(g->outputs[i]));
+        got[i] = arena_alloc(a, value_bytes(g->outputs[i]));
+    }
+    if (!program_eval(a, p, in, want, arena_alloc(a, (size_t)p->arena_bytes + 64), &why))
+        fail_msg("%s", why);
+    char *dir = scratch_new(a);
+    for (; *commands; commands++) {
+        if (!have_compiler(arena_strndup(a, *commands, strcspn(*commands, " "))))
+            continue;
+        run_emitted(dir, p, o, *commands, in, got);
+        for (int i = 0; i < g->n_outputs; i++)
+            for (size_t j = 0; j < value_bytes(g->outputs[i]); j++)
+                if (((unsigned char *)want[i])[j] != ((unsigned char *)got[i])[j])
+                    fail_msg("%s: output %d differs at byte %zu", *commands, i, j);
+    }
+    scratch_free(dir);
 }

@@ -35,4 +35,8 @@ void compile_and_run(const char *dir, const char *command);
 void run_emitted(const char *dir, const Program *p, const EmitOptions *o, const char *command,
                  const void *const *inputs, void *const *outputs);
 
+/* Runs the program in the kernel evaluator and as C by each of the commands that is installed (a
+ * list that ends with NULL), on the same inputs; all outputs must agree in every byte. */
+void check_program(const Program *p, const EmitOptions *o, const char *const *commands);
+
 #endif
