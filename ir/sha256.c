@@ -2,9 +2,11 @@
  * roots (round) and square roots (initial state) of the first primes. */
 #include "ir/sha256.h"
 
+#include "ir/sha256_x86.h"
+
 #include <string.h>
 
-static const uint32_t round_constant[64] = {
+const uint32_t sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -33,23 +35,43 @@ static void schedule(uint32_t w[64], const unsigned char *block)
     }
 }
 
-static void compress(uint32_t state[8], const unsigned char *block)
+/* One round; the caller permutes the names instead of moving the values. */
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
+    do {                                                                                           \
+        uint32_t t = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +                        \
+                     ((g) ^ ((e) & ((f) ^ (g)))) + sha256_constants[i] + w[i];                     \
+        (d) += t;                                                                                  \
+        (h) = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +                                 \
+              (((a) & (b)) ^ ((c) & ((a) ^ (b))));                                                 \
+    } while (0)
+
+static void compress_block(uint32_t s[8], const unsigned char *block)
 {
-    uint32_t w[64], s[8];
+    uint32_t w[64];
     schedule(w, block);
-    memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t choose = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) + choose +
-                      round_constant[i] + w[i];
-        uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) + majority;
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    uint32_t a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+    for (int i = 0; i < 64; i += 8) {
+        ROUND(a, b, c, d, e, f, g, h, i);
+        ROUND(h, a, b, c, d, e, f, g, i + 1);
+        ROUND(g, h, a, b, c, d, e, f, i + 2);
+        ROUND(f, g, h, a, b, c, d, e, i + 3);
+        ROUND(e, f, g, h, a, b, c, d, i + 4);
+        ROUND(d, e, f, g, h, a, b, c, i + 5);
+        ROUND(c, d, e, f, g, h, a, b, i + 6);
+        ROUND(b, c, d, e, f, g, h, a, i + 7);
     }
-    for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+    s[0] += a, s[1] += b, s[2] += c, s[3] += d;
+    s[4] += e, s[5] += f, s[6] += g, s[7] += h;
+}
+
+static void compress(uint32_t state[8], const unsigned char *p, size_t blocks)
+{
+    if (sha256_x86_available()) {
+        sha256_x86_compress(state, p, blocks);
+        return;
+    }
+    for (size_t i = 0; i < blocks; i++)
+        compress_block(state, p + 64 * i);
 }
 
 void sha256_init(Sha256 *h)
@@ -70,14 +92,13 @@ void sha256_update(Sha256 *h, const void *data, size_t bytes)
         memcpy(h->block + filled, p, take);
         if (filled + take < 64)
             return;
-        compress(h->state, h->block);
+        compress(h->state, h->block, 1);
         p += take;
         bytes -= take;
     }
-    for (; bytes >= 64; p += 64, bytes -= 64)
-        compress(h->state, p);
-    if (bytes)
-        memcpy(h->block, p, bytes);
+    compress(h->state, p, bytes / 64);
+    if (bytes % 64)
+        memcpy(h->block, p + bytes / 64 * 64, bytes % 64);
 }
 
 void sha256_final(Sha256 *h, unsigned char digest[32])
