@@ -1,7 +1,9 @@
 /* Emitted C: every case's file in one temporary folder, compiled in groups into shared objects.
  *
- * Comes in: lowered cases. Goes out: cases with a function to call. A group that does not compile
- * is compiled again case by case, so that the ones at fault are named.
+ * Comes in: lowered cases. Goes out: cases with a function to call. A group is one translation
+ * unit, since the compiler takes longer for the vector intrinsics' header than for a case; each
+ * file's static names get the case's prefix by macros around its #include. A group that does not
+ * compile is compiled again case by case, so that the ones at fault are named.
  * Holds: the folder is removed before finish returns; loaded objects stay until the process ends.
  */
 #include "tests/conformance/engine_c.h"
@@ -14,20 +16,59 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GROUP = 48, MAX_ARGS = GROUP + 16 };
+enum { GROUP = 64 };
 
 typedef int (*ShimFunction)(const void *const *in, void *const *out, void *arena);
 
 typedef struct CCase {
     const EmittedC *emitted;
     char *identifier; /* prefix of the case's names: "m12" */
-    char *shim;       /* C text of a function that unpacks arrays of pointers */
+    char *part;       /* C text: the case's file with its names made unique, and the shim */
     ShimFunction run;
     void *arena;
 } CCase;
 
+/* The file-level name that a line `static …`, `SIMD …` or `typedef …` declares, with its length:
+ * the last identifier in front of the first bracket, sign or attribute. NULL when it has none. */
+static const char *declared_name(const char *line, size_t *n)
+{
+    static const char *const letters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    const char *name = NULL;
+    if (strncmp(line, "static ", 7) && strncmp(line, "SIMD ", 5) && strncmp(line, "typedef ", 8))
+        return NULL;
+    while (*line && strchr("([=;\n", *line) == NULL) {
+        size_t length = strspn(line, letters);
+        if (length == 13 && strncmp(line, "__attribute__", length) == 0)
+            break;
+        if (length > 0) {
+            name = line;
+            *n = length;
+        }
+        line += length ? length : 1;
+    }
+    return name;
+}
+
+/* The prefix stands in front of every static name while the file is read. */
+static char *renamings(Arena *a, const char *source, const char *id, bool define)
+{
+    char *text = arena_strdup(a, "");
+    for (const char *line = source; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        size_t n = 0;
+        const char *name = declared_name(line, &n);
+        if (name && define)
+            text = arena_printf(a, "%s#undef %.*s\n#define %.*s %s_%.*s\n", text, (int)n, name,
+                                (int)n, name, id, (int)n, name);
+        else if (name)
+            text = arena_printf(a, "%s#undef %.*s\n", text, (int)n, name);
+    }
+    return text;
+}
+
 /* The emitted function takes one parameter a tensor; the shim takes arrays. */
-static char *shim_text(Arena *a, const Program *p, const char *id)
+static char *part_text(Arena *a, const Program *p, const EmittedC *e, const char *id)
 {
     char *args = arena_strdup(a, "");
     for (int i = 0; i < p->graph->n_inputs; i++)
@@ -35,10 +76,11 @@ static char *shim_text(Arena *a, const Program *p, const char *id)
     for (int i = 0; i < p->graph->n_outputs; i++)
         args = arena_printf(a, "%sout[%d], ", args, i);
     return arena_printf(a,
-                        "#include \"%s.h\"\n"
+                        "%s#include \"%s.c\"\n%s"
                         "int %s_shim(const void *const *in, void *const *out, void *arena)\n"
                         "{\n    (void)in;\n    return %s_run(%sarena);\n}\n",
-                        id, id, id, args);
+                        renamings(a, e->source, id, true), id, renamings(a, e->source, id, false),
+                        id, id, args);
 }
 
 bool prepare_c(Case *c)
@@ -54,7 +96,7 @@ bool prepare_c(Case *c)
     e->emitted = emit_c(c->arena, p, arena_printf(c->arena, "%s.c", e->identifier), &options);
     if (e->emitted == NULL)
         return c->diag.n_errors > 0 ? false : diag_error(&c->diag, "no C was emitted");
-    e->shim = shim_text(c->arena, p, e->identifier);
+    e->part = part_text(c->arena, p, e->emitted, e->identifier);
     e->arena = arena_alloc(c->arena, (size_t)p->arena_bytes + 64);
     c->engine = e;
     return true;
@@ -67,9 +109,7 @@ static bool write_case(Case *c, const char *folder)
     return file_write(&c->diag, c->arena, arena_printf(c->arena, "%s.c", base), e->emitted->source,
                       e->emitted->source_bytes) &&
            file_write(&c->diag, c->arena, arena_printf(c->arena, "%s.h", base), e->emitted->header,
-                      e->emitted->header_bytes) &&
-           file_write(&c->diag, c->arena, arena_printf(c->arena, "%s_shim.c", base), e->shim,
-                      strlen(e->shim));
+                      e->emitted->header_bytes);
 }
 
 /* Runs the compiler in the folder; its messages go to the file "log". */
@@ -94,17 +134,22 @@ static bool compile_group(Case *const *cases, int n, const char *folder, const c
 {
     Arena *a = cases[0]->arena;
     const CCase *first = cases[0]->engine;
+    char *unit = arena_strdup(a, ""), *file = arena_printf(a, "unit_%s.c", first->identifier);
     char *object = arena_printf(a, "./%s.so", first->identifier);
-    char *argv[2 * MAX_ARGS] = {
-        arena_strdup(a, compiler), "-O1", "-w", "-shared", "-fPIC", "-o", object};
-    int args = 7;
-    for (int i = 0; i < n; i++) {
-        const CCase *e = cases[i]->engine;
-        argv[args++] = arena_printf(a, "%s.c", e->identifier);
-        argv[args++] = arena_printf(a, "%s_shim.c", e->identifier);
-    }
-    argv[args++] = "-lm";
-    argv[args] = NULL;
+    char *argv[] = {arena_strdup(a, compiler),
+                    "-O1",
+                    "-w",
+                    "-shared",
+                    "-fPIC",
+                    "-o",
+                    object,
+                    file,
+                    "-lm",
+                    NULL};
+    for (int i = 0; i < n; i++)
+        unit = arena_printf(a, "%s%s", unit, ((const CCase *)cases[i]->engine)->part);
+    if (!file_write(&cases[0]->diag, a, arena_printf(a, "%s/%s", folder, file), unit, strlen(unit)))
+        return false;
     if (!run_compiler(folder, argv))
         return false;
     void *handle = dlopen(arena_printf(a, "%s/%s", folder, object), RTLD_NOW | RTLD_LOCAL);

@@ -227,8 +227,13 @@ int main(int argc, char **argv)
     if (names < 0)
         return usage();
     s.engine = engine_find(engine);
-    if (s.engine == NULL || access(s.root, R_OK) != 0) {
-        printf("skipped: %s is not there\n", s.engine ? s.root : engine);
+    bool compiled = strncmp(engine, "interp", 6) != 0;
+    const char *missing = s.engine == NULL                          ? engine
+                          : access(s.root, R_OK) != 0               ? s.root
+                          : compiled && !target_runs_here(s.target) ? s.target->name
+                                                                    : NULL;
+    if (missing) {
+        printf("skipped: %s is not to be had here\n", missing);
         return EXIT_SKIPPED;
     }
     if (s.list && !read_list(&s))
