@@ -56,6 +56,9 @@ Jit *jit_compile(const Program *p, Diag *d);
 void jit_move_weights(Jit *j, const void *weights);
 /* One run: flat pointers in graph order, `arena` of p->arena_bytes aligned to 64. Re-entrant. */
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena);
+/* The i-th call of the program alone, for measurements: its operands must have been computed. */
+void jit_run_call(const Jit *j, int i, const void *const *inputs, void *const *outputs,
+                  void *arena);
 void jit_free(Jit *j);
 
 #endif

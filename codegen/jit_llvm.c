@@ -299,14 +299,18 @@ static void *argument(const Jit *j, const Arg *a, const void *const *inputs, voi
     return base + a->offset;
 }
 
+void jit_run_call(const Jit *j, int i, const void *const *inputs, void *const *outputs, void *arena)
+{
+    const JitCall *c = &j->calls[i];
+    void *args[MAX_KERNEL_BUFFERS];
+    for (int k = 0; k < c->n_args; k++)
+        args[k] = argument(j, &c->arg[k], inputs, outputs, arena);
+    c->kernel(args);
+}
+
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena)
 {
-    for (int i = 0; i < j->n_calls; i++) {
-        const JitCall *c = &j->calls[i];
-        void *args[MAX_KERNEL_BUFFERS];
-        for (int k = 0; k < c->n_args; k++)
-            args[k] = argument(j, &c->arg[k], inputs, outputs, arena);
-        c->kernel(args);
-    }
+    for (int i = 0; i < j->n_calls; i++)
+        jit_run_call(j, i, inputs, outputs, arena);
     return 0;
 }

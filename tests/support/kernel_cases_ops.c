@@ -7,7 +7,8 @@ enum { N = 512 };
  * come from memory; other types are scalars. */
 static KExpr *operand(Cases *c, KBase base, KVar *i, int which, int lanes)
 {
-    return kb_load(c->b, cases_input(c, base), aff_addc(aff_var(i), which * (N + 3)), lanes);
+    return kb_load(c->b, cases_input(c, base), aff_addc(aff_var(i), (int64_t)which * (N + 3)),
+                   lanes);
 }
 
 static KVar *over_values(Cases *c, int lanes)
@@ -281,7 +282,7 @@ static void matrix_case(Cases *c, int lanes)
     kb_end(b);
     KVar *k = kb_for(b, "k", 0, DEPTH, 1, KL_SERIAL);
     r = kb_for(b, "r", 0, ROWS, 1, KL_UNROLL);
-    Affine row = aff_add(aff_mul(aff_var(block), ROWS * DEPTH),
+    Affine row = aff_add(aff_mul(aff_var(block), (int64_t)ROWS * DEPTH),
                          aff_add(aff_mul(aff_var(r), DEPTH), aff_var(k)));
     KLet *x = kb_let(b, "x", kb_splat(b, kb_load(b, in, row, 1), lanes));
     s = kb_for(b, "s", 0, COLUMNS, 1, KL_UNROLL);
