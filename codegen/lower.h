@@ -105,6 +105,7 @@ typedef enum VMath {
     VM_ERF,
     VM_POW,
     VM_SOFTPLUS,
+    VM_ROOT4, /* x^(-1/4), x > 0 */
 } VMath;
 /* f(x) or f(x, y), f32. y is NULL for functions of one argument. */
 KExpr *vmath(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y);

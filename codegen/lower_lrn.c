@@ -5,6 +5,8 @@
  * behind it, brought into place by shuffles. Lanes beyond the last channel count as zero. */
 #include "codegen/nest.h"
 
+#include <float.h>
+
 enum { MAX_LANES = 64 };
 
 typedef struct Lrn {
@@ -18,26 +20,24 @@ typedef struct Lrn {
     int depth;
 } Lrn;
 
-/* x / (bias + alpha / size * sum)^beta; the common powers are square roots. */
+/* x / (bias + alpha / size * sum)^beta. The usual power 3/4 takes neither a division nor a square
+ * root, as long as the base is positive for certain. */
 static KExpr *normalise(const Lrn *e, KExpr *x, KExpr *sum)
 {
     KBuilder *b = e->b;
     KType t = x->type;
-    double k = e->p->alpha / (double)e->p->size;
-    const KLet *base =
-        kb_let(b, "base", kb_fma(b, sum, kb_const(b, t, k), kb_const(b, t, e->p->bias)));
-    KExpr *power;
-    if (e->p->beta == 1) {
-        power = kb_use(b, base);
-    } else if (e->p->beta == 0.5) {
-        power = kb_un(b, KO_SQRT, kb_use(b, base));
-    } else if (e->p->beta == 0.75) {
-        const KLet *root = kb_let(b, "root", kb_un(b, KO_SQRT, kb_use(b, base)));
-        power = kb_bin(b, KO_MUL, kb_use(b, root), kb_un(b, KO_SQRT, kb_use(b, root)));
-    } else {
-        power = vmath(e->lw, b, VM_POW, kb_use(b, base), kb_const(b, t, e->p->beta));
+    double k = e->p->alpha / (double)e->p->size, beta = e->p->beta;
+    KExpr *base = kb_fma(b, sum, kb_const(b, t, k), kb_const(b, t, e->p->bias));
+    if (beta == 0.75 && k >= 0 && e->p->bias >= FLT_MIN) {
+        const KLet *r = kb_let(b, "root", vmath(e->lw, b, VM_ROOT4, base, NULL));
+        KExpr *square = kb_bin(b, KO_MUL, kb_use(b, r), kb_use(b, r));
+        return kb_bin(b, KO_MUL, x, kb_bin(b, KO_MUL, square, kb_use(b, r)));
     }
-    return kb_bin(b, KO_DIV, x, power);
+    if (beta == 0.5)
+        return kb_bin(b, KO_DIV, x, kb_un(b, KO_SQRT, base));
+    if (beta == 1)
+        return kb_bin(b, KO_DIV, x, base);
+    return kb_bin(b, KO_DIV, x, vmath(e->lw, b, VM_POW, base, kb_const(b, t, beta)));
 }
 
 /* ---- plain ---- */

@@ -27,6 +27,7 @@ typedef struct Pool {
     Affine o[MAX_SPATIAL];      /* the current output position */
     const Segment *seg[MAX_SPATIAL];
     const KReg *acc, *count;
+    bool first; /* the next tap starts the accumulator */
 } Pool;
 
 /* ---- one output ---- */
@@ -45,58 +46,86 @@ static double start_value(const Pool *p)
     }
 }
 
-/* acc = acc op x. */
-static void accumulate(const Pool *p, KExpr *x)
+/* What a tap contributes. */
+static KExpr *contribution(const Pool *p, KExpr *x)
 {
     KBuilder *b = p->b;
-    KExpr *acc = kb_get(b, p->acc);
-    if (p->node->op == OP_MaxPool) {
-        kb_set(b, p->acc, kb_bin(b, KO_MAX, acc, x));
-    } else if (p->node->op == OP_AveragePool) {
-        kb_set(b, p->acc, kb_bin(b, KO_ADD, acc, x));
-    } else if (p->p->p == 2) {
-        const KLet *t = kb_let(b, "x", x);
-        kb_set(b, p->acc, kb_fma(b, kb_use(b, t), kb_use(b, t), acc));
-    } else {
+    if (p->node->op != OP_LpPool)
+        return x;
+    if (p->p->p != 2)
         x = kb_un(b, KO_ABS, x);
-        if (p->p->p != 1)
-            x = vmath(p->lw, b, VM_POW, x, kb_const(b, p->type, (double)p->p->p));
-        kb_set(b, p->acc, kb_bin(b, KO_ADD, acc, x));
+    if (p->p->p > 2)
+        x = vmath(p->lw, b, VM_POW, x, kb_const(b, p->type, (double)p->p->p));
+    return x;
+}
+
+/* acc = acc op x; the first tap of an output whose taps are all unrolled starts it. */
+static void accumulate(Pool *p, KExpr *x)
+{
+    KBuilder *b = p->b;
+    bool square = p->node->op == OP_LpPool && p->p->p == 2, first = p->first;
+    KExpr *acc = first ? NULL : kb_get(b, p->acc);
+    p->first = false;
+    x = contribution(p, x);
+    if (square) {
+        const KLet *t = kb_let(b, "x", x);
+        x = first ? kb_bin(b, KO_MUL, kb_use(b, t), kb_use(b, t))
+                  : kb_fma(b, kb_use(b, t), kb_use(b, t), acc);
+    } else if (!first) {
+        x = kb_bin(b, p->node->op == OP_MaxPool ? KO_MAX : KO_ADD, acc, x);
+    }
+    kb_set(b, p->acc, x);
+    if (p->count)
+        kb_set(b, p->count, kb_bin(b, KO_ADD, kb_get(b, p->count), kb_const(b, p->type, 1)));
+}
+
+/* Taps of the window from axis `i` inwards. */
+static int64_t count_taps(const Pool *p, int i)
+{
+    int64_t taps = 1;
+    for (; i < p->n; i++)
+        taps *= p->seg[i]->k_hi > p->seg[i]->k_lo ? p->seg[i]->k_hi - p->seg[i]->k_lo : 0;
+    return taps;
+}
+
+static void emit_taps(Pool *p, int i, Affine at);
+
+/* Tap k of axis i, and all those inwards of it. */
+static void emit_tap(Pool *p, int i, Affine at, Affine k)
+{
+    const Axis *a = &p->axis[i];
+    Affine x = window_at(a, p->o[i], k);
+    if (a->guarded) {
+        kb_if(p->b, x);
+        kb_if(p->b, aff_sub(aff(a->in - 1), x));
+    }
+    emit_taps(p, i + 1, aff_add(aff_mul(at, a->in), x));
+    if (a->guarded) {
+        kb_end(p->b);
+        kb_end(p->b);
     }
 }
 
 /* The taps of axis `i` and inwards; `at` is the pixel that the outer taps have chosen. */
-static void emit_taps(const Pool *p, int i, Affine at)
+static void emit_taps(Pool *p, int i, Affine at)
 {
-    KBuilder *b = p->b;
-    if (i == p->n) {
-        accumulate(p,
-                   kb_load(b, p->in, aff_add(p->in_plane, aff_mul(at, p->pixel)), p->type.lanes));
-        if (p->count)
-            kb_set(b, p->count, kb_bin(b, KO_ADD, kb_get(b, p->count), kb_const(b, p->type, 1)));
-        return;
-    }
     static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
         {"kx", "", ""}, {"ky", "kx", ""}, {"kz", "ky", "kx"}};
-    const Axis *a = &p->axis[i];
+    if (i == p->n) {
+        accumulate(
+            p, kb_load(p->b, p->in, aff_add(p->in_plane, aff_mul(at, p->pixel)), p->type.lanes));
+        return;
+    }
     const Segment *s = p->seg[i];
-    int64_t taps = s->k_hi - s->k_lo;
-    for (int j = i + 1; j < p->n; j++)
-        taps *= p->seg[j]->k_hi - p->seg[j]->k_lo;
-    bool unroll = taps <= MAX_UNROLLED_TAPS || (i == p->n - 1 && taps <= MAX_UNROLLED_ROW);
-    Affine k = aff_var(kb_for(b, names[p->n - 1][i], s->k_lo, s->k_hi, 1,
-                              unroll && !p->guarded ? KL_UNROLL : KL_SERIAL));
-    Affine x = window_at(a, p->o[i], k);
-    if (a->guarded) {
-        kb_if(b, x);
-        kb_if(b, aff_sub(aff(a->in - 1), x));
+    int64_t taps = count_taps(p, i);
+    bool row = i == p->n - 1 && taps <= MAX_UNROLLED_ROW;
+    if (!p->guarded && (taps <= MAX_UNROLLED_TAPS || row)) {
+        for (int64_t k = s->k_lo; k < s->k_hi; k++)
+            emit_tap(p, i, at, aff(k));
+        return;
     }
-    emit_taps(p, i + 1, aff_add(aff_mul(at, a->in), x));
-    if (a->guarded) {
-        kb_end(b);
-        kb_end(b);
-    }
-    kb_end(b);
+    emit_tap(p, i, at, aff_var(kb_for(p->b, names[p->n - 1][i], s->k_lo, s->k_hi, 1, KL_SERIAL)));
+    kb_end(p->b);
 }
 
 /* The number that an average divides by, where it is known. */
@@ -132,7 +161,10 @@ static void emit_output(Pool *p)
     for (int i = 0; i < p->n; i++)
         at = aff_add(aff_mul(at, p->axis[i].out), p->o[i]);
     p->acc = kb_reg(p->b, "acc", p->type, 0, 0, 0);
-    kb_set(p->b, p->acc, kb_const(p->b, p->type, start_value(p)));
+    int64_t taps = count_taps(p, 0);
+    p->first = !p->guarded && taps > 0 && taps <= MAX_UNROLLED_TAPS;
+    if (!p->first)
+        kb_set(p->b, p->acc, kb_const(p->b, p->type, start_value(p)));
     p->count = NULL;
     if (p->guarded && p->node->op == OP_AveragePool && !p->p->count_include_pad) {
         p->count = kb_reg(p->b, "count", p->type, 0, 0, 0);
