@@ -6,6 +6,7 @@
 #include "passes/passes.h"
 #include "tests/conformance/engine_c.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the interpreter ---- */
@@ -36,20 +37,45 @@ bool engine_lower(Case *c, Program **p)
     return *p != NULL;
 }
 
-void engine_pointers(Case *c, const Tensor *const *in, Tensor **out, const void ***in_data,
-                     void ***out_data)
+/* Memory of exactly `bytes` bytes, so that a sanitizer sees an access behind it. */
+static void *exact(const void *data, size_t bytes)
 {
-    *in_data = ARENA_ARRAY(c->arena, const void *, c->graph->n_inputs + 1);
-    *out_data = ARENA_ARRAY(c->arena, void *, c->graph->n_outputs + 1);
-    for (int i = 0; i < c->graph->n_inputs; i++)
-        (*in_data)[i] = in[i]->data;
-    for (int i = 0; i < c->graph->n_outputs; i++)
-        (*out_data)[i] = out[i]->data;
+    void *p = NULL;
+    if (posix_memalign(&p, 64, bytes ? bytes : 1) != 0)
+        return NULL;
+    if (data)
+        memcpy(p, data, bytes);
+    else
+        memset(p, 0xa5, bytes);
+    return p;
+}
+
+bool engine_call(Case *c, int64_t arena_bytes, const Tensor *const *in, Tensor **out,
+                 int (*call)(void *user, const void *const *in, void *const *out, void *arena),
+                 void *user)
+{
+    const Graph *g = c->graph;
+    void *in_data[MAX_TENSORS] = {NULL}, *out_data[MAX_TENSORS] = {NULL};
+    void *arena = exact(NULL, (size_t)arena_bytes);
+    bool ok = arena && g->n_inputs <= MAX_TENSORS && g->n_outputs <= MAX_TENSORS;
+    for (int i = 0; ok && i < g->n_inputs; i++)
+        ok = (in_data[i] = exact(in[i]->data, tensor_bytes(in[i]))) != NULL;
+    for (int i = 0; ok && i < g->n_outputs; i++)
+        ok = (out_data[i] = exact(NULL, tensor_bytes(out[i]))) != NULL;
+    int status = ok ? call(user, (const void *const *)in_data, out_data, arena) : -1;
+    for (int i = 0; ok && i < g->n_outputs; i++)
+        memcpy(out[i]->data, out_data[i], tensor_bytes(out[i]));
+    free(arena);
+    for (int i = 0; i < MAX_TENSORS; i++) {
+        free(in_data[i]);
+        free(out_data[i]);
+    }
+    return status == 0 || diag_error(&c->diag, "the compiled network returned %d", status);
 }
 
 typedef struct JitCase {
     Jit *jit;
-    void *arena;
+    int64_t arena_bytes;
 } JitCase;
 
 static void free_jit(void *jit)
@@ -67,19 +93,19 @@ static bool prepare_jit(Case *c)
     if (e->jit == NULL)
         return false;
     arena_defer(c->arena, free_jit, e->jit);
-    e->arena = arena_alloc(c->arena, (size_t)p->arena_bytes + 64);
+    e->arena_bytes = p->arena_bytes;
     c->engine = e;
     return true;
 }
 
+static int call_jit(void *user, const void *const *in, void *const *out, void *arena)
+{
+    return jit_run(((const JitCase *)user)->jit, in, out, arena);
+}
+
 static bool run_jit(Case *c, const Tensor *const *in, Tensor **out)
 {
-    const JitCase *e = c->engine;
-    const void **in_data;
-    void **out_data;
-    engine_pointers(c, in, out, &in_data, &out_data);
-    int status = jit_run(e->jit, in_data, out_data, e->arena);
-    return status == 0 || diag_error(&c->diag, "the compiled network returned %d", status);
+    return engine_call(c, ((const JitCase *)c->engine)->arena_bytes, in, out, call_jit, c->engine);
 }
 
 static const Engine engines[] = {

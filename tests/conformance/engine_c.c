@@ -18,6 +18,13 @@
 
 enum { GROUP = 64 };
 
+/* In a build with sanitizers the emitted C has them too. */
+#ifdef CNNCC_TEST_SANITIZE
+static char sanitize[] = "-fsanitize=address,undefined";
+#else
+static char sanitize[] = "-O1";
+#endif
+
 typedef int (*ShimFunction)(const void *const *in, void *const *out, void *arena);
 
 typedef struct CCase {
@@ -25,7 +32,7 @@ typedef struct CCase {
     char *identifier; /* prefix of the case's names: "m12" */
     char *part;       /* C text: the case's file with its names made unique, and the shim */
     ShimFunction run;
-    void *arena;
+    int64_t arena_bytes;
 } CCase;
 
 /* The file-level name that a line `static …`, `SIMD …` or `typedef …` declares, with its length:
@@ -97,7 +104,7 @@ bool prepare_c(Case *c)
     if (e->emitted == NULL)
         return c->diag.n_errors > 0 ? false : diag_error(&c->diag, "no C was emitted");
     e->part = part_text(c->arena, p, e->emitted, e->identifier);
-    e->arena = arena_alloc(c->arena, (size_t)p->arena_bytes + 64);
+    e->arena_bytes = p->arena_bytes;
     c->engine = e;
     return true;
 }
@@ -138,6 +145,7 @@ static bool compile_group(Case *const *cases, int n, const char *folder, const c
     char *object = arena_printf(a, "./%s.so", first->identifier);
     char *argv[] = {arena_strdup(a, compiler),
                     "-O1",
+                    sanitize,
                     "-w",
                     "-shared",
                     "-fPIC",
@@ -216,14 +224,15 @@ bool finish_clang(Case *const *cases, int n)
     return finish(cases, n, "clang");
 }
 
+static int call_c(void *user, const void *const *in, void *const *out, void *arena)
+{
+    return ((const CCase *)user)->run(in, out, arena);
+}
+
 bool run_c(Case *c, const Tensor *const *in, Tensor **out)
 {
     const CCase *e = c->engine;
-    const void **in_data;
-    void **out_data;
     if (e->run == NULL)
         return diag_error(&c->diag, "the emitted C was not compiled");
-    engine_pointers(c, in, out, &in_data, &out_data);
-    int status = e->run(in_data, out_data, e->arena);
-    return status == 0 || diag_error(&c->diag, "the compiled network returned %d", status);
+    return engine_call(c, e->arena_bytes, in, out, call_c, c->engine);
 }

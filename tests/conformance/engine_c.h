@@ -7,9 +7,10 @@
 /* Passes and lowering, shared by the compiled back ends. */
 bool engine_lower(Case *c, Program **p);
 
-/* The data pointers of tensors, as compiled networks take them. */
-void engine_pointers(Case *c, const Tensor *const *in, Tensor **out, const void ***in_data,
-                     void ***out_data);
+/* Calls a compiled network with inputs, outputs and arena in memory of their exact sizes. */
+bool engine_call(Case *c, int64_t arena_bytes, const Tensor *const *in, Tensor **out,
+                 int (*call)(void *user, const void *const *in, void *const *out, void *arena),
+                 void *user);
 
 bool prepare_c(Case *c);
 bool finish_gcc(Case *const *cases, int n);
