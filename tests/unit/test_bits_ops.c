@@ -187,13 +187,21 @@ static void **run(Arena *a, Diag *d, const Program *p, const char *compiler)
     return out;
 }
 
+static bool same_bits(float x, float y)
+{
+    uint32_t a, b;
+    memcpy(&a, &x, sizeof a);
+    memcpy(&b, &y, sizeof b);
+    return a == b || (isnan(x) && isnan(y));
+}
+
 static void compare_bits(const Graph *g, const char *const *nodes, void **got, void **want,
                          const char *who)
 {
     for (int i = 0; i < g->n_outputs; i++) {
         const float *x = got[i], *y = want[i];
         for (int64_t k = 0; k < shape_numel(&g->outputs[i]->shape); k++)
-            if (memcmp(&x[k], &y[k], sizeof(float)) != 0 && !(isnan(x[k]) && isnan(y[k])))
+            if (!same_bits(x[k], y[k]))
                 fail_msg("%s, %s: element %lld is %.9g by %s, %.9g by the first", g->target->name,
                          nodes[i], (long long)k, (double)x[k], who, (double)y[k]);
     }
