@@ -10,7 +10,7 @@
 # usage: test.sh BIN_DIR MODEL
 set -eu
 bin=$(cd "$1" && pwd)
-model=$2
+model=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -19,16 +19,16 @@ for compiler in gcc clang tcc c++; do
     command -v $compiler >/dev/null || { echo "no $compiler here: skipped"; exit 77; }
 done
 
-# build LABEL COMPILER FLAG... : compiles model.c with the harness and runs it
-build() {
+# run LABEL COMPILER ARGUMENT... : links the network with the harness, runs it, compares the bits
+run() {
     label=$1
     shift
-    "$@" -I. model.c "$here/harness.c" -lm -o "$label.exe"
+    "$@" -I. "$here/harness.c" -lm -o "$label.exe"
     "./$label.exe" >"$label.out"
     cmp gcc.out "$label.out"
 }
 
-sanitize='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all'
+sanitize='-g -O0 -fsanitize=address,undefined -fno-sanitize-recover=all'
 warn='-Wall -Wextra -Werror'
 for target in c99 gnu avx2 avx512 neon; do
     "$bin/cnncc" run "$model" --backend c --cc gcc --target $target --random 1 >/dev/null \
@@ -46,17 +46,16 @@ for target in c99 gnu avx2 avx512 neon; do
     if [ $target = c99 ]; then
         strict="-std=c99 -pedantic $warn"
         c++ -x c++ $warn -c model.c -o cxx.o
-        gcc -std=c99 -O2 -I. -D_POSIX_C_SOURCE=200809L model.c "$here/harness.c" -lm -o gcc.exe
     fi
     gcc $strict -O2 -c model.c -o gcc.o
     clang $strict -O2 -c model.c -o clang.o
-    gcc -O2 -I. model.c "$here/harness.c" -lm -o gcc.exe
+    gcc -I. gcc.o "$here/harness.c" -lm -o gcc.exe
     ./gcc.exe >gcc.out
     [ -s gcc.out ]
-    build clang clang -O2
-    build gcc-sanitized gcc $sanitize
-    build clang-sanitized clang $sanitize
-    [ $target != c99 ] || build tcc tcc
+    run clang clang clang.o
+    run gcc-sanitized gcc $sanitize model.c
+    run clang-sanitized clang $sanitize model.c
+    [ $target != c99 ] || run tcc tcc model.c
     cd "$tmp"
     echo "$target: same text, same bits, no stray access"
 done
