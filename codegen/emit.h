@@ -162,6 +162,8 @@ enum {
 /* Prints a function of the program / a kernel as a static function with its head comment. */
 void emit_func(Emit *e, const KFunc *f);
 void emit_kernel(Emit *e, const Kernel *k);
+/* Whether the kernel is called by all members of a thread team, with `team` and `part`. */
+bool kernel_is_shared(const Emit *e, const Kernel *k);
 
 /* The parts of the files. */
 
@@ -169,9 +171,13 @@ void emit_kernel(Emit *e, const Kernel *k);
 const char *ctype_dtype(DType t);
 /* `int NAME_run(…)` without a semicolon. */
 void emit_signature(const Emit *e, Text *out);
-void emit_run(Emit *e, Text *out);          /* emit_run.c: the function that calls the kernels */
-char *emit_header_file(Emit *e, size_t *n); /* emit_header.c: model.h */
-void emit_head_comment(Emit *e, Text *out); /* what was compiled, and how to use it */
+void emit_calls(const Emit *e, Text *out);    /* the calls of the kernels, one line each */
+void emit_checks(const Emit *e, Text *out);   /* what the run function refuses */
+void emit_pointers(const Emit *e, Text *out); /* `mem` and `w`, from which the calls count */
+void emit_team(Emit *e, Text *out);           /* emit_team.c: the run function with threads */
+void emit_run(Emit *e, Text *out);            /* emit_run.c: the function that calls the kernels */
+char *emit_header_file(Emit *e, size_t *n);   /* emit_header.c: model.h */
+void emit_head_comment(Emit *e, Text *out);   /* what was compiled, and how to use it */
 
 /* Weights (emit_weights.c). */
 void weights_prepare(Emit *e);                             /* regions or the head of the file */

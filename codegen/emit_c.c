@@ -1,7 +1,7 @@
 /* The C file: puts the parts together.
  *
  *     head comment, includes · target and contraction pragmas · static assertions · words of the
- *     vocabulary · functions · kernels · weights · the run function · pragmas undone
+ *     vocabulary · thread team · functions · kernels · weights · the run function · pragmas undone
  *
  * The kernels are printed first, because they decide which words the file needs. */
 #include "codegen/emit.h"
@@ -142,10 +142,16 @@ static void print_vocabulary(Emit *e, Text *out)
 static void print_source(Emit *e, Text *out)
 {
     emit_head_comment(e, out);
-    text_add(out, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name(e));
+    bool team = e->options->threads > 1;
+    text_add(out, "#include \"%s\"\n\n#include <math.h>\n%s#include <string.h>\n\n", header_name(e),
+             team ? "#include <pthread.h>\n#include <sched.h>\n" : "");
     print_target(e, out);
     print_assertions(e, out);
     print_vocabulary(e, out);
+    if (team) {
+        text_puts(out, "/* ---- threads ---- */\n\n");
+        runtime_print(e->arena, "team", out);
+    }
     text_puts(out, "/* ---- kernels ---- */\n\n");
     text_bytes(out, text_str(&e->kernels), e->kernels.n);
     emit_weights(e, out);
@@ -160,7 +166,8 @@ static void name_parameters(Emit *e)
     const Graph *g = e->program->graph;
     Names *names = ARENA_NEW(e->arena, Names);
     *names = names_new(e->arena, &e->names);
-    static const char *const taken[] = {"arena", "weights", "mem", "w"};
+    static const char *const taken[] = {"arena", "weights", "mem",    "w",      "team",
+                                        "part",  "run",     "member", "thread", "started"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         name_give(names, NULL, taken[i]);
     e->input = ARENA_ARRAY(e->arena, const char *, g->n_inputs + 1);
@@ -169,6 +176,19 @@ static void name_parameters(Emit *e)
         e->input[i] = name_give(names, NULL, g->inputs[i]->name);
     for (int i = 0; i < g->n_outputs; i++)
         e->output[i] = name_give(names, NULL, g->outputs[i]->name);
+}
+
+/* Names of the file that do not come from kernels. */
+static void name_own(Emit *e)
+{
+    static const char *const prefixed[] = {"run", "weights", "check_weights"};
+    static const char *const plain[] = {
+        "weights_head",  "run_part",     "run_thread",     "team_wait", "team_share",
+        "sha256_rotate", "sha256_block", "sha256_matches", "SIMD",      "ALIGN64"};
+    for (size_t i = 0; i < sizeof prefixed / sizeof prefixed[0]; i++)
+        name_give(&e->names, NULL, arena_printf(e->arena, "%s_%s", e->name, prefixed[i]));
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        name_give(&e->names, NULL, plain[i]);
 }
 
 static char *upper(Arena *a, const char *s)
@@ -191,10 +211,7 @@ EmittedC *emit_c(Arena *a, const Program *p, const char *c_file, const EmitOptio
     e.names = names_new(a, NULL);
     e.kernels = text_new(a);
     words_reserve(&e.words, &e.names);
-    static const char *const own[] = {"run", "weights", "check_weights"};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        name_give(&e.names, NULL, arena_printf(a, "%s_%s", e.name, own[i]));
-    name_give(&e.names, NULL, "weights_head");
+    name_own(&e);
     for (int i = 0; i < p->n_funcs; i++)
         emit_func(&e, p->funcs[i]);
     for (int i = 0; i < p->n_kernels; i++)

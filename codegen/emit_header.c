@@ -50,7 +50,8 @@ static void print_example(const Emit *e, Text *out)
     Text call = text_new(e->arena);
     const char *h = comment_text(e->arena, e->c_file, 200);
     const char *stem = arena_strndup(e->arena, h, strlen(h) - (strlen(h) > 2 ? 2 : 0));
-    text_add(out, " * Use, with the program below in main.c:  cc -O2 %s main.c -lm\n *\n", h);
+    text_add(out, " * Use, with the program below in main.c:  cc -O2 %s main.c -lm%s\n *\n", h,
+             e->options->threads > 1 ? " -pthread" : "");
     text_add(out, " *     #include \"%s.h\"\n *     #include <stdio.h>\n", stem);
     text_puts(out, " *     #include <stdlib.h>\n *\n");
     for (int i = 0; i < g->n_inputs; i++)
@@ -101,6 +102,8 @@ void emit_head_comment(Emit *e, Text *out)
         text_add(out, " * options     %s\n", comment_text(e->arena, e->options->options, 200));
     text_add(out, " * target      %s: %s\n", e->program->target->name,
              e->program->target->describe);
+    if (e->options->threads > 1)
+        text_add(out, " * threads     %d, started and joined by each run\n", e->options->threads);
     text_add(out, " * work        %s multiply-adds a run\n", big(e->arena, macs));
     text_add(out, " * parameters  %s\n", big(e->arena, g->n_parameters));
     text_add(out, " * weights     %s\n", weights_words(e));

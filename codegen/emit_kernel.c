@@ -260,24 +260,36 @@ static void print_block(Printer *p, int indent, const char *head, const KStmt *b
     text_line(&p->out, indent, "}");
 }
 
-static void print_for(Printer *p, int indent, const KStmt *s)
+/* `for (…) {`. Shared: the part of a team's member. */
+static char *for_head(Printer *p, const KVar *v, bool shared)
 {
-    const KVar *v = s->var;
-    if (runs_once(v)) {
-        print_stmts(p, indent, s->body);
-        return;
-    }
     if (name_of(&p->names, v) == NULL)
         name_give(&p->names, v, v->name);
-    const char *name = name_of(&p->names, v);
+    const char *name = name_of(&p->names, v), *lo = int_literal(p->arena, v->lo);
     const char *step = v->step == 1
                            ? arena_printf(p->arena, "%s++", name)
                            : arena_printf(p->arena, "%s += %lld", name, (long long)v->step);
-    print_block(p, indent,
-                arena_printf(p->arena, "for (ptrdiff_t %s = %s; %s < %s; %s) {", name,
-                             int_literal(p->arena, v->lo), name, int_literal(p->arena, v->hi),
-                             step),
-                s->body);
+    if (!shared)
+        return arena_printf(p->arena, "for (ptrdiff_t %s = %s; %s < %s; %s) {", name, lo, name,
+                            int_literal(p->arena, v->hi), step);
+    const char *factor = v->step == 1 ? "" : arena_printf(p->arena, "%lld * ", (long long)v->step);
+    const char *start = v->lo == 0 ? "" : arena_printf(p->arena, "%s + ", lo);
+    long long n = (long long)((v->hi - v->lo + v->step - 1) / v->step);
+    const char *end = name_give(&p->names, NULL, arena_printf(p->arena, "%s_end", name));
+    text_line(&p->out, INDENT,
+              arena_printf(p->arena, "const ptrdiff_t %s = %s%steam_share(team, part + 1, %lld);",
+                           end, start, factor, n));
+    return arena_printf(p->arena,
+                        "for (ptrdiff_t %s = %s%steam_share(team, part, %lld); %s < %s; %s) {",
+                        name, start, factor, n, name, end, step);
+}
+
+static void print_for(Printer *p, int indent, const KStmt *s)
+{
+    if (runs_once(s->var))
+        print_stmts(p, indent, s->body);
+    else
+        print_block(p, indent, for_head(p, s->var, false), s->body);
 }
 
 static void print_if(Printer *p, int indent, const KStmt *s)
@@ -289,34 +301,82 @@ static void print_if(Printer *p, int indent, const KStmt *s)
     print_block(p, indent, text_str(&line), s->body);
 }
 
+/* Prints one statement, or several that are joined; returns the last of them. */
+static const KStmt *print_stmt(Printer *p, int indent, const KStmt *s)
+{
+    switch (s->kind) {
+    case KS_FOR:
+        print_for(p, indent, s);
+        break;
+    case KS_REG:
+        print_reg(p, indent, s);
+        break;
+    case KS_SET:
+        return print_set(p, indent, s);
+    case KS_LET:
+        print_let(p, indent, s);
+        break;
+    case KS_STORE:
+        print_store(p, indent, s);
+        break;
+    case KS_IF:
+        print_if(p, indent, s);
+        break;
+    case KS_NOTE:
+        text_comment(&p->out, indent, s->text);
+        break;
+    }
+    return s;
+}
+
 static void print_stmts(Printer *p, int indent, const KStmt *s)
 {
+    for (; s; s = s->next)
+        if (is_live(p->uses, s))
+            s = print_stmt(p, indent, s);
+}
+
+/* ---- kernels of a team of threads ---- */
+
+static bool is_shared(const KStmt *s)
+{
+    return s->kind == KS_FOR && s->loop == KL_PARALLEL && s->var->hi - s->var->lo > s->var->step;
+}
+
+bool kernel_is_shared(const Emit *e, const Kernel *k)
+{
+    if (e->options->threads > 1)
+        for (const KStmt *s = k->body; s; s = s->next)
+            if (is_shared(s))
+                return true;
+    return false;
+}
+
+/* What writes memory outside a shared loop is left to the first member; between a write and what
+ * may depend on it, the members wait for each other. */
+static void print_team_body(Printer *p, const KStmt *s)
+{
+    enum { NOBODY, FIRST, ALL } writer = NOBODY;
     for (; s; s = s->next) {
         if (!is_live(p->uses, s))
             continue;
-        switch (s->kind) {
-        case KS_FOR:
-            print_for(p, indent, s);
-            break;
-        case KS_REG:
-            print_reg(p, indent, s);
-            break;
-        case KS_SET:
-            s = print_set(p, indent, s);
-            break;
-        case KS_LET:
-            print_let(p, indent, s);
-            break;
-        case KS_STORE:
-            print_store(p, indent, s);
-            break;
-        case KS_IF:
-            print_if(p, indent, s);
-            break;
-        case KS_NOTE:
-            text_comment(&p->out, indent, s->text);
-            break;
+        bool shared = is_shared(s), block = s->kind == KS_FOR || s->kind == KS_IF;
+        bool writes = block || s->kind == KS_STORE;
+        bool quiet = s->kind == KS_NOTE || s->kind == KS_REG;
+        if (!quiet && writer != NOBODY && !(writer == FIRST && writes && !shared)) {
+            text_line(&p->out, INDENT, "team_wait(team);");
+            writer = NOBODY;
         }
+        if (shared) {
+            print_block(p, INDENT, for_head(p, s->var, true), s->body);
+        } else if (writes) {
+            text_line(&p->out, INDENT, "if (part == 0) {");
+            print_stmt(p, 2 * INDENT, s);
+            text_line(&p->out, INDENT, "}");
+        } else {
+            s = print_stmt(p, INDENT, s);
+        }
+        writer = shared ? ALL : writes ? FIRST : writer;
     }
 }
 
@@ -384,13 +444,21 @@ void emit_kernel(Emit *e, const Kernel *k)
     for (int i = 0; i < k->n_bufs; i++)
         text_add(&line, "%s%s%s *%s", i ? ", " : "", k->buf[i]->access & K_WRITE ? "" : "const ",
                  ctype_memory(k->buf[i]->base), name_give(&p.names, k->buf[i], k->buf[i]->name));
+    if (kernel_is_shared(e, k)) {
+        name_give(&p.names, NULL, "team");
+        name_give(&p.names, NULL, "part");
+        text_puts(&line, ", struct team *team, int part");
+    }
     text_puts(&line, k->n_bufs ? ")" : "void)");
     text_line(&p.out, 0, text_str(&line));
     text_puts(&p.out, "{\n");
     for (int i = 0; i < k->n_bufs; i++)
         if (!is_used(&uses, key_of(k->buf[i])))
             text_add(&p.out, "    (void)%s;\n", name_of(&p.names, k->buf[i]));
-    print_stmts(&p, INDENT, k->body);
+    if (kernel_is_shared(e, k))
+        print_team_body(&p, k->body);
+    else
+        print_stmts(&p, INDENT, k->body);
     text_puts(&p.out, "}\n\n");
     text_puts(&e->kernels, text_str(&p.out));
 }

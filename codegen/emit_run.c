@@ -53,21 +53,21 @@ static char *argument(const Emit *e, const KBuf *buf, const Arg *arg)
 }
 
 /* One line a call; the comment goes in front when both do not fit on it. */
-static void print_call(const Emit *e, Text *out, const Call *c)
+static void print_call(const Emit *e, Text *out, int indent, const Call *c)
 {
     Text line = text_new(e->arena);
     text_add(&line, "%s(", name_of(&e->names, c->kernel));
     for (int i = 0; i < c->kernel->n_bufs; i++)
         text_add(&line, "%s%s", i ? ", " : "", argument(e, c->kernel->buf[i], &c->arg[i]));
-    text_puts(&line, ");");
+    text_puts(&line, kernel_is_shared(e, c->kernel) ? ", team, part);" : ");");
     if (c->node) {
         char *node = comment_text(e->arena, node_label(e->arena, c->node), 80);
-        if (line.n + strlen(node) + 11 > 100)
-            text_comment(out, 4, node);
+        if (line.n + strlen(node) + 7 + (size_t)indent > 100)
+            text_comment(out, indent, node);
         else
             text_add(&line, " /* %s */", node);
     }
-    text_line(out, 4, text_str(&line));
+    text_line(out, indent, text_str(&line));
 }
 
 static bool uses(const Program *p, ArgKind kind, int index)
@@ -90,13 +90,8 @@ static void print_unused(const Emit *e, Text *out)
             text_add(out, "    (void)%s;\n", e->output[i]);
 }
 
-void emit_run(Emit *e, Text *out)
+void emit_checks(const Emit *e, Text *out)
 {
-    const Program *p = e->program;
-    text_puts(out, "/* ---- the network ---- */\n\n");
-    emit_signature(e, out);
-    text_puts(out, "\n{\n");
-    bool file = e->mode != WEIGHTS_ARRAY;
     print_unused(e, out);
     text_add(out,
              "    if (arena == NULL || (uintptr_t)arena %% %s_ALIGN != 0)\n        return 1;\n",
@@ -104,17 +99,53 @@ void emit_run(Emit *e, Text *out)
     if (e->mode == WEIGHTS_BIN)
         text_puts(out, "    if (weights == NULL || (uintptr_t)weights % 16 != 0 ||\n"
                        "        memcmp(weights, weights_head, 64) != 0)\n        return 2;\n");
-    else if (file)
+    else if (e->mode == WEIGHTS_INCBIN)
         text_add(out, "    if (memcmp(%s_weights, weights_head, 64) != 0)\n        return 2;\n",
                  e->name);
-    if (uses(p, ARG_ARENA, -1))
+}
+
+void emit_pointers(const Emit *e, Text *out)
+{
+    if (uses(e->program, ARG_ARENA, -1))
         text_puts(out, "    float *const mem = (float *)arena;\n");
-    if (file && uses(p, ARG_WEIGHTS, -1))
+    if (e->mode != WEIGHTS_ARRAY && uses(e->program, ARG_WEIGHTS, -1))
         text_add(out, "    const float *const w = %s + 16;\n",
                  e->mode == WEIGHTS_BIN ? "(const float *)weights"
                                         : arena_printf(e->arena, "%s_weights", e->name));
+}
+
+/* In a team, the first member makes the calls that are not shared, and all members wait between a
+ * shared call and its neighbours. */
+void emit_calls(const Emit *e, Text *out)
+{
+    const Program *p = e->program;
+    const bool team = e->options->threads > 1;
+    for (int i = 0; i < p->n_calls; i++) {
+        bool shared = kernel_is_shared(e, p->calls[i].kernel);
+        bool alone_before = i > 0 && !kernel_is_shared(e, p->calls[i - 1].kernel);
+        bool alone_behind = i + 1 < p->n_calls && !kernel_is_shared(e, p->calls[i + 1].kernel);
+        if (team && i > 0 && !(alone_before && !shared))
+            text_puts(out, "    team_wait(team);\n");
+        if (team && !shared && !alone_before)
+            text_puts(out, "    if (part == 0) {\n");
+        print_call(e, out, team && !shared ? 8 : 4, &p->calls[i]);
+        if (team && !shared && !alone_behind)
+            text_puts(out, "    }\n");
+    }
+}
+
+void emit_run(Emit *e, Text *out)
+{
+    text_puts(out, "/* ---- the network ---- */\n\n");
+    if (e->options->threads > 1) {
+        emit_team(e, out);
+        return;
+    }
+    emit_signature(e, out);
+    text_puts(out, "\n{\n");
+    emit_checks(e, out);
+    emit_pointers(e, out);
     text_puts(out, "\n");
-    for (int i = 0; i < p->n_calls; i++)
-        print_call(e, out, &p->calls[i]);
+    emit_calls(e, out);
     text_puts(out, "    return 0;\n}\n");
 }
