@@ -218,8 +218,9 @@ static void shell(const char *command)
 void compile_and_run(const char *dir, const char *command)
 {
     char line[2048];
-    snprintf(line, sizeof line, "cd %s && %s model.c main.c -o program -lm && ./program", dir,
-             command);
+    const char *emulator = strncmp(command, "aarch64-", 8) == 0 ? "qemu-aarch64 " : "";
+    snprintf(line, sizeof line, "cd %s && %s model.c main.c -o program -lm && %s./program", dir,
+             command, emulator);
     shell(line);
 }
 

@@ -28,7 +28,8 @@ void write_file(const char *dir, const char *name, const void *data, size_t n);
 void write_program(const char *dir, const Program *p, const EmitOptions *o);
 
 /* Compiles with `command` (such as "gcc -O2 -Wall"), with model.c and main.c appended, and runs
- * the program. Fails the test when either does not succeed. */
+ * the program (of a cross compiler for aarch64 in qemu-aarch64). Fails the test when either does
+ * not succeed. */
 void compile_and_run(const char *dir, const char *command);
 
 /* All of it: writes the inputs, compiles, runs, reads the outputs. */

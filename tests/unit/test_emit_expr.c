@@ -386,13 +386,23 @@ static void test_avx512(void **state)
     check("avx512", 1, brief);
 }
 
+static void test_neon(void **state)
+{
+    (void)state;
+    static const char *const cross[] = {"aarch64-linux-gnu-gcc -O2 -static " WARN,
+                                        "aarch64-linux-gnu-g++ -O2 -static -x c++ " WARN, NULL};
+    if (!have_compiler("aarch64-linux-gnu-gcc") || !have_compiler("qemu-aarch64"))
+        skip();
+    check("neon", 4, cross);
+    check("neon", 2, cross);
+    check("neon", 1, cross);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_c99),
-        cmocka_unit_test(test_gnu),
-        cmocka_unit_test(test_avx2),
-        cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_c99),    cmocka_unit_test(test_gnu),  cmocka_unit_test(test_avx2),
+        cmocka_unit_test(test_avx512), cmocka_unit_test(test_neon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
