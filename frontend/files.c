@@ -112,7 +112,7 @@ bool file_write(Diag *d, Arena *a, const char *path, const void *data, size_t by
 {
     bool special = is_special(path);
     const char *target = special ? path : arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
-    int flags = O_WRONLY | O_CLOEXEC | (special ? 0 : O_CREAT | O_TRUNC);
+    int flags = O_WRONLY | O_CLOEXEC | (special ? 0 : O_CREAT | O_TRUNC | O_NOFOLLOW);
     int fd = open(target, flags, 0666);
     if (fd < 0)
         return diag_error(d, "cannot write \"%s\": %s", path, strerror(errno));

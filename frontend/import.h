@@ -41,6 +41,7 @@ typedef struct Importer {
     StrMap dims;        /* symbol -> int64_t */
     Node *node;         /* being imported, for messages */
     bool *attr_seen;    /* of the node being imported: attributes that were asked for */
+    int64_t fold_work;  /* elements read and made by folding so far */
 } Importer;
 
 /* Imports a decoded model. `folder` is where external data may lie (NULL: nowhere). */

@@ -9,7 +9,9 @@
 #include <limits.h>
 #include <string.h>
 
-enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24 };
+/* Elements: of a float result; of all operands and results of a node; of all nodes together, which
+ * keeps a small file from taking all memory. */
+enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24, FOLD_TOTAL = 1 << 27 };
 
 static ImportFn *const import_table[OP_COUNT] = {
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
@@ -31,25 +33,34 @@ void import_keep_inputs(Node *n, int count)
 
 /* ---- folding ---- */
 
-static bool is_foldable(const Node *n)
+/* Adds the elements of `v`, up to a bound that is beyond every limit. */
+static int64_t add_work(int64_t work, const Value *v)
+{
+    int64_t numel = shape_numel(&v->shape);
+    return numel > FOLD_TOTAL || work > FOLD_TOTAL ? (int64_t)2 * FOLD_TOTAL : work + numel;
+}
+
+/* Whether to compute the node now, and what that costs. */
+static bool is_foldable(const Node *n, int64_t *cost)
 {
     bool shape_only = op_has(n->op, T_SHAPE_ONLY);
-    int64_t work = 0;
-    for (int i = 0; i < n->n_in; i++) {
-        if (n->in[i] && n->in[i]->constant == NULL && !shape_only)
-            return false;
-        if (n->in[i] && !shape_only)
-            work += shape_numel(&n->in[i]->shape);
-    }
     bool small = true;
-    for (int i = 0; i < n->n_out; i++) {
-        if (n->out[i] == NULL)
+    *cost = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] == NULL || shape_only)
             continue;
-        int64_t numel = shape_numel(&n->out[i]->shape);
-        work += numel;
-        small = small && (numel < FOLD_FLOATS || !dtype_is_float(n->out[i]->dtype));
+        if (n->in[i]->constant == NULL)
+            return false;
+        *cost = add_work(*cost, n->in[i]);
     }
-    return small && work < FOLD_WORK && n->n_in > 0;
+    for (int i = 0; i < n->n_out; i++) {
+        const Value *v = n->out[i];
+        if (v == NULL)
+            continue;
+        *cost = add_work(*cost, v);
+        small = small && (shape_numel(&v->shape) < FOLD_FLOATS || !dtype_is_float(v->dtype));
+    }
+    return small && *cost < FOLD_WORK && n->n_in > 0;
 }
 
 static bool fold(Importer *im, Node *n)
@@ -94,7 +105,11 @@ bool import_finish(Importer *im, Node *n)
         if (v && !import_check_size(im, node_label(im->arena, n), v->dtype, &v->shape))
             return false;
     }
-    return !is_foldable(n) || fold(im, n);
+    int64_t cost;
+    if (!is_foldable(n, &cost) || im->fold_work > FOLD_TOTAL - cost)
+        return true;
+    im->fold_work += cost;
+    return fold(im, n);
 }
 
 /* ---- nodes and constants of the importer's own making ---- */

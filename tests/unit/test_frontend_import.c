@@ -253,6 +253,20 @@ static void test_shape_arithmetic(void **state)
     case_free(c);
 }
 
+/* What is large is left to the passes: integers here, so that only their number counts. */
+static void test_large_is_not_folded(void **state)
+{
+    (void)state;
+    Case *c = case_new();
+    const Graph *g = must_load(c, 13,
+                               "g (int64[1] X) => (int64[20000000] Y) "
+                               "<int64 one = {1}, int64[1] n = {20000000}> "
+                               "{ e = Expand(one, n) Y = Add(e, X) }");
+    assert_int_equal(g->n_nodes, 2);
+    assert_null(find_node(g, OP_Expand)->out[0]->constant);
+    case_free(c);
+}
+
 /* ---- inputs and outputs ---- */
 
 static const char symbolic[] = "<ir_version: 8, opset_import: [\"\" : 13]> "
@@ -378,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_shape_arithmetic),
+        cmocka_unit_test(test_large_is_not_folded),
         cmocka_unit_test(test_dim_bindings),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_input_that_is_initializer),
