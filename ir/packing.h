@@ -10,6 +10,9 @@
  *                   When group > 1 and L > 1, T L divides OCg, and B divides ICg when B > 1.
  *   ALGO_DEPTHWISE  weight [ceil(C / L)][kd][kh][kw][L]; bias [ceil(C / L)][L]. T = 1.
  *   ALGO_IM2COL     weight [group][OCg][ICg * kd * kh * kw], as in ONNX; bias [OC].
+ *   ALGO_WINOGRAD   weight [ceil(OC / (T L))][t][t][IC][T][L], t = tile_out + 2: G g G^T of the
+ *                   3x3 filter g, see winograd_filter; bias as DIRECT. in[0] and out[0] are
+ *                   blocked by L (plain when L = 1).
  *   ALGO_GEMM       weight (constant right-hand side [K, N]) [ceil(N / (T L))][K][T][L], columns
  *                   beyond N are zero; bias [ceil(N / (T L))][T][L] when it is constant and has
  *                   one row, with beta multiplied in; alpha is multiplied into the weight.
@@ -23,8 +26,8 @@
  * and GEMM read the operands where they lie.
  *
  * Register tiles: DIRECT tile_m pixels x tile_n vectors of output channels; DEPTHWISE tile_m
- * pixels; IM2COL tile_m output channels x tile_n vectors of pixels; GEMM tile_m rows x tile_n
- * vectors of columns. */
+ * pixels; WINOGRAD tile_m tiles x tile_n vectors of output channels; IM2COL tile_m output channels
+ * x tile_n vectors of pixels; GEMM tile_m rows x tile_n vectors of columns. */
 #ifndef CNNCC_IR_PACKING_H
 #define CNNCC_IR_PACKING_H
 
@@ -42,6 +45,36 @@ static inline int64_t im2col_rows(int64_t oh, int64_t ow)
 static inline int64_t im2col_scratch(int64_t depth, int64_t oh, int64_t ow)
 {
     return 4 * depth * im2col_rows(oh, ow) * ow;
+}
+
+/* WINOGRAD: rows of output tiles that are transformed and multiplied together. A divisor of the
+ * number of rows that gives about 56 tiles: enough to use a weight often while it is near, few
+ * enough for the transformed image to stay in the caches. */
+static inline int64_t winograd_rows(int64_t rows, int64_t columns)
+{
+    int64_t best = 1;
+    for (int64_t r = 1; r <= rows && r * columns <= 128; r++)
+        if (rows % r == 0 && best * columns < 48)
+            best = r;
+    return best;
+}
+
+/* WINOGRAD: floats of the transformed image [t][t][channel block][tile][L] of one band. */
+static inline int64_t winograd_image(int tile_out, int64_t tiles, int64_t ic, int lanes)
+{
+    int64_t t = tile_out + 2;
+    return t * t * ((ic + lanes - 1) / lanes) * tiles * lanes;
+}
+
+/* WINOGRAD: bytes of scratch: the transformed image, and the products [t][t][T][tile][L] of one
+ * tile of output channels. */
+static inline int64_t winograd_scratch(int tile_out, int64_t oh, int64_t ow, int64_t ic, int lanes,
+                                       int tile_n)
+{
+    int64_t t = tile_out + 2, rows = (oh + tile_out - 1) / tile_out;
+    int64_t columns = (ow + tile_out - 1) / tile_out;
+    int64_t tiles = winograd_rows(rows, columns) * columns;
+    return 4 * (winograd_image(tile_out, tiles, ic, lanes) + t * t * tile_n * tiles * lanes);
 }
 
 #endif

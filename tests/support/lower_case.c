@@ -135,7 +135,7 @@ static void compare(const LowerCase *c, const float *got, const Tensor *want)
     const Value *y = c->node->out[0];
     for (int64_t i = 0; i < shape_numel(&y->shape); i++) {
         float g = got[physical(y, i)], w = ((const float *)want->data)[i];
-        if (fabs((double)g - (double)w) <= c->tolerance * fabs((double)w))
+        if (fabs((double)g - (double)w) <= c->tolerance * (1 + fabs((double)w)))
             continue;
         fail_msg("element %lld of %s is %g, must be %g; case: %s", (long long)i,
                  shape_str(c->arena, &y->shape), (double)g, (double)w, c->describe);
@@ -227,6 +227,45 @@ void lc_pack_direct(LowerCase *c)
                                                      : ((g * oc + o) * ic + ch) * taps + k);
     c->node->plan.packed_weight = t;
     pack_bias(c, bias_of(n), group, oc, tile);
+}
+
+/* G of F(m, 3) for the points 0, 1, -1, (2, -2,) infinity. */
+static const double filter_2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+static const double filter_4[6][3] = {{1. / 4, 0, 0},
+                                      {-1. / 6, -1. / 6, -1. / 6},
+                                      {-1. / 6, 1. / 6, -1. / 6},
+                                      {1. / 24, 1. / 12, 1. / 6},
+                                      {1. / 24, -1. / 12, 1. / 6},
+                                      {0, 0, 1}};
+
+/* Element (i, j) of G g G^T. */
+static double transformed(const float *g, int m, int64_t i, int64_t j)
+{
+    const double(*f)[3] = m == 2 ? filter_2 : filter_4;
+    double sum = 0;
+    for (int y = 0; y < 3; y++)
+        for (int x = 0; x < 3; x++)
+            sum += f[i][y] * f[j][x] * (double)g[y * 3 + x];
+    return sum;
+}
+
+void lc_pack_winograd(LowerCase *c)
+{
+    const Node *n = c->node;
+    const float *w = n->in[1]->constant->data;
+    int m = n->plan.tile_out;
+    int64_t ic = n->in[0]->shape.dim[1], oc = n->out[0]->shape.dim[1], t = m + 2, i = 0;
+    int64_t tile = (int64_t)n->plan.tile_n * n->plan.lanes, tiles = (oc + tile - 1) / tile;
+    Tensor *packed = flat_tensor(c, tiles * tile * ic * t * t);
+    for (int64_t o0 = 0; o0 < tiles * tile; o0 += tile)
+        for (int64_t p = 0; p < t * t; p++)
+            for (int64_t ch = 0; ch < ic; ch++)
+                for (int64_t o = o0; o < o0 + tile; o++, i++)
+                    if (o < oc)
+                        ((float *)packed->data)[i] =
+                            (float)transformed(w + (o * ic + ch) * 9, m, p / t, p % t);
+    c->node->plan.packed_weight = packed;
+    pack_bias(c, bias_of(n), 1, oc, tile);
 }
 
 void lc_pack_depthwise(LowerCase *c)

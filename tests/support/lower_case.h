@@ -15,7 +15,7 @@ typedef struct LowerCase {
     Graph *g;
     Node *node;
     unsigned seed;
-    double tolerance; /* relative, 0: exact */
+    double tolerance; /* of |difference| / (1 + |value|); 0: exact */
     char describe[256];
 } LowerCase;
 
@@ -38,6 +38,7 @@ void lc_check(LowerCase *c);
 
 /* Packs the constants of the node as ir/packing.h says, from its formulas, for node->plan. */
 void lc_pack_direct(LowerCase *c);
+void lc_pack_winograd(LowerCase *c);
 void lc_pack_depthwise(LowerCase *c);
 void lc_pack_im2col(LowerCase *c);
 void lc_pack_gemm(LowerCase *c);

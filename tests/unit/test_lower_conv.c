@@ -265,13 +265,49 @@ static void test_im2col_variable_weights(void **state)
     check_im2col(40, false);
 }
 
+static void test_winograd(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 120; i++) {
+        LowerCase c;
+        ConvCase t = {.spatial = 2, .lanes = all_lanes[i % 4], .in_block = all_lanes[i % 4]};
+        lc_open(&c, (unsigned)i, target_of(t.lanes));
+        random_channels(&c, &t);
+        t.in_block = t.lanes;
+        t.group = 1;
+        for (int s = 0; s < 2; s++) {
+            t.k[s] = 3;
+            t.stride[s] = t.dil[s] = 1;
+            t.in[s] = lc_random(&c, 1, 19);
+            t.pad0[s] = lc_random(&c, 1, 3);
+            t.pad1[s] = lc_random(&c, 1, 3);
+        }
+        Node *n = conv_node(&c, &t, OP_Conv, true);
+        const Shape *y = &n->out[0]->shape;
+        n->plan.algo = ALGO_WINOGRAD;
+        n->plan.tile_out = i / 4 % 2 ? 4 : 2;
+        n->plan.scratch_bytes =
+            winograd_scratch(n->plan.tile_out, y->dim[2], y->dim[3], t.ic, t.lanes, t.tile_n);
+        lc_pack_winograd(&c);
+        random_epilogue(&c, &t);
+        c.tolerance = 1e-3;
+        lc_check(&c);
+        lc_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_direct),    cmocka_unit_test(test_direct_variable_weights),
-        cmocka_unit_test(test_pointwise), cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_im2col),    cmocka_unit_test(test_im2col_variable_weights),
-        cmocka_unit_test(test_transpose), cmocka_unit_test(test_transpose_variable_weights),
+        cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_direct_variable_weights),
+        cmocka_unit_test(test_pointwise),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_im2col),
+        cmocka_unit_test(test_im2col_variable_weights),
+        cmocka_unit_test(test_winograd),
+        cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_transpose_variable_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

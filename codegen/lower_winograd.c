@@ -1,0 +1,436 @@
+/* Winograd convolution F(m, 3): 3x3, stride 1, as products in a transformed space. An output tile
+ * of m x m pixels costs t x t products a channel pair, t = m + 2, instead of 9 m m: 2.25 times
+ * fewer for m = 2, 4 times fewer for m = 4. (Lavin and Gray, "Fast algorithms for convolutional
+ * neural networks", 2015.)
+ *
+ *     for the image, the band of tile rows
+ *       V = B^T d B of every tile and channel              scratch [t t][channel block][tile][L]
+ *       for the tiles of output channels
+ *         for the t t points: M = V * U                    scratch [t t][T][tile][L]
+ *         y = A^T M A + bias, epilogue, store
+ *
+ * U = G g G^T comes packed (ir/packing.h). Pixels outside the image are zeros that are not loaded:
+ * columns are decided while the kernel is built, rows by an if. Transforms run on vectors of
+ * channels, one dimension after the other. */
+#include "codegen/lower_conv.h"
+
+#include "ir/packing.h"
+
+enum { MAX_T = 6, MAX_VECTORS = 32 };
+
+/* The interpolation points are 0, 1, -1, infinity and for m = 4 also 2, -2. */
+typedef struct Form {
+    int m, t;
+    double bt[MAX_T][MAX_T]; /* rows of B^T: t x t */
+    double at[4][MAX_T];     /* rows of A^T: m x t */
+} Form;
+
+static const Form forms[] = {
+    {2,
+     4,
+     {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}},
+     {{1, 1, 1, 0}, {0, 1, -1, -1}}},
+    {4,
+     6,
+     {{4, 0, -5, 0, 1, 0},
+      {0, -4, -4, 1, 1, 0},
+      {0, 4, -4, -1, 1, 0},
+      {0, -2, -1, 2, 1, 0},
+      {0, 2, -1, -2, 1, 0},
+      {0, 4, 0, -5, 0, 1}},
+     {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}}},
+};
+
+typedef struct Winograd {
+    Lower *lw;
+    KBuilder *b;
+    const Node *node;
+    const Form *form;
+    ConvShape s;
+    KBuf *x, *w, *bias, *v, *m, *y;
+    Epilogue epilogue;
+    int lanes, tile_m, tile_n;
+    int64_t ic_blocks, oc_blocks, oc_tiles;
+    int64_t rows, columns; /* of tiles, in the whole output */
+    int64_t band, tiles;   /* rows and tiles of a band */
+    Affine n, row0, oct;   /* image, first tile row of the band, tile of output channels */
+} Winograd;
+
+/* One operand of a transform: a value, an element of a register, or zero. */
+typedef struct Term {
+    const KLet *let;
+    const KReg *reg;
+    int i, j;
+} Term;
+
+static KExpr *term(KBuilder *b, const Term *t)
+{
+    return t->let ? kb_use(b, t->let) : kb_get2(b, t->reg, aff(t->i), aff(t->j));
+}
+
+/* sum of coefficient[k] * terms[k]; zero terms cost nothing. */
+static KExpr *combine(KBuilder *b, const double *coefficient, const Term *terms, int n, int lanes)
+{
+    KExpr *sum = NULL;
+    for (int k = 0; k < n; k++) {
+        double c = coefficient[k];
+        if (c == 0.0 || (terms[k].let == NULL && terms[k].reg == NULL))
+            continue;
+        KExpr *x = term(b, &terms[k]);
+        if (sum == NULL)
+            sum = c == 1.0    ? x
+                  : c == -1.0 ? kb_un(b, KO_NEG, x)
+                              : kb_bin(b, KO_MUL, x, kb_f32(b, c, lanes));
+        else if (c == 1.0 || c == -1.0)
+            sum = kb_bin(b, c > 0 ? KO_ADD : KO_SUB, sum, x);
+        else
+            sum = kb_fma(b, x, kb_f32(b, c, lanes), sum);
+    }
+    return sum ? sum : kb_f32(b, 0.0, lanes);
+}
+
+/* ---- the image: V = B^T d B ---- */
+
+/* Row i of the patch of the tile (row, q): loads what is inside and transforms along x. */
+static void patch_row(Winograd *g, const ConvAxis *across, const TileRun *run, Affine q, int i,
+                      Affine line, const KReg *d)
+{
+    KBuilder *b = g->b;
+    Term terms[MAX_T] = {{0}};
+    for (TapRun taps = {0}; conv_next_taps(across, run->q, 1, &taps);)
+        for (int64_t j = taps.j; j < taps.j + taps.taps; j++) {
+            Affine ix = conv_in_at(across, q, 0, aff(j));
+            Affine at = aff_add(line, aff_mul(ix, g->lanes));
+            terms[j].let = kb_let(b, arena_printf(g->lw->arena, "x%d_%lld", i, (long long)j),
+                                  kb_load(b, g->x, at, g->lanes));
+        }
+    for (int j = 0; j < g->form->t; j++)
+        kb_set2(b, d, aff(i), aff(j), combine(b, g->form->bt[j], terms, g->form->t, g->lanes));
+}
+
+/* Transforms the patch along y and stores it as tile `at` of the band. */
+static void store_patch(Winograd *g, const KReg *d, Affine at)
+{
+    KBuilder *b = g->b;
+    int t = g->form->t;
+    for (int j = 0; j < t; j++) {
+        Term terms[MAX_T];
+        for (int i = 0; i < t; i++)
+            terms[i] = (Term){.reg = d, .i = i, .j = j};
+        for (int i = 0; i < t; i++) {
+            int64_t point = (int64_t)(i * t + j) * g->ic_blocks * g->tiles;
+            Affine to = aff_mul(aff_addc(at, point), g->lanes);
+            kb_store(b, g->v, to, combine(b, g->form->bt[i], terms, t, g->lanes));
+        }
+    }
+}
+
+/* The patches of one run of tile columns, in tile row r of the band and channel block c. */
+static void transform_run(Winograd *g, const ConvAxis *across, const TileRun *run, Affine r,
+                          Affine c)
+{
+    KBuilder *b = g->b;
+    const ConvAxis *rows = &g->s.axis[1];
+    int depth = 0, t = g->form->t;
+    Affine q = aff_addc(conv_loop(b, "tx", run->tiles, KL_SERIAL, &depth), run->q);
+    KReg *d = kb_reg(b, "d", KTYPE(KT_F32, g->lanes), 2, t, t);
+    Affine plane = aff_add(aff_mul(g->n, g->ic_blocks), c);
+    for (int i = 0; i < t; i++) {
+        Affine iy = aff_mul(aff_add(g->row0, r), g->form->m);
+        iy = aff_addc(iy, rows->off + i);
+        int64_t lo, hi;
+        aff_range(&iy, &lo, &hi);
+        if (lo < 0 || hi >= rows->in)
+            for (int j = 0; j < t; j++)
+                kb_set2(b, d, aff(i), aff(j), kb_f32(b, 0.0, g->lanes));
+        Affine line = aff_add(aff_mul(plane, rows->in), iy);
+        kb_if(b, iy);
+        kb_if(b, aff_sub(aff(rows->in - 1), iy));
+        patch_row(g, across, run, q, i, aff_mul(line, across->in * g->lanes), d);
+        conv_end(b, 2);
+    }
+    Affine tile = aff_add(aff_mul(r, g->columns), q);
+    store_patch(g, d, aff_add(aff_mul(c, g->tiles), tile));
+    conv_end(b, depth);
+}
+
+static void transform_image(Winograd *g)
+{
+    KBuilder *b = g->b;
+    int depth = 0;
+    const ConvAxis *x = &g->s.axis[2];
+    ConvAxis across = {.in = x->in,
+                       .count = g->columns,
+                       .in_step = g->form->m,
+                       .off = x->off,
+                       .off_step = 1,
+                       .taps = g->form->t};
+    Affine c = conv_loop(b, "icb", g->ic_blocks, KL_SERIAL, &depth);
+    Affine r = conv_loop(b, "ty", g->band, KL_SERIAL, &depth);
+    for (TileRun run = {0}; conv_next_run(&across, 1, &run);)
+        transform_run(g, &across, &run, r, c);
+    conv_end(b, depth);
+}
+
+/* ---- the products: M = V * U ---- */
+
+typedef struct PointTile {
+    Affine point, p; /* first tile of the register tile */
+    int width;
+    const KReg *acc;
+} PointTile;
+
+/* Channel blocks first..first + blocks of `channels` channels. */
+static void multiply(Winograd *g, const PointTile *t, int64_t first, int64_t blocks,
+                     int64_t channels)
+{
+    KBuilder *b = g->b;
+    const KLet *w[MAX_VECTORS];
+    int depth = 0;
+    int64_t points = (int64_t)g->form->t * g->form->t, width = (int64_t)g->tile_n * g->lanes;
+    Affine icb = aff_addc(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
+    Affine ic = conv_loop(b, "ic", channels, KL_SERIAL, &depth);
+    Affine row = aff_add(aff_mul(g->oct, points), t->point);
+    Affine channel = aff_add(aff_mul(icb, g->lanes), ic);
+    Affine w_at = aff_mul(aff_add(aff_mul(row, g->s.ic), channel), width);
+    for (int v = 0; v < g->tile_n; v++)
+        w[v] = kb_let(b, arena_printf(g->lw->arena, "w%d", v),
+                      kb_load(b, g->w, aff_addc(w_at, (int64_t)v * g->lanes), g->lanes));
+    Affine block = aff_add(aff_mul(t->point, g->ic_blocks), icb);
+    Affine x_at = aff_mul(aff_add(aff_mul(block, g->tiles), t->p), g->lanes);
+    x_at = aff_add(x_at, ic);
+    for (int p = 0; p < t->width; p++) {
+        KExpr *load = kb_load(b, g->v, aff_addc(x_at, (int64_t)p * g->lanes), 1);
+        const KLet *x =
+            kb_let(b, arena_printf(g->lw->arena, "x%d", p), kb_splat(b, load, g->lanes));
+        for (int v = 0; v < g->tile_n; v++) {
+            KExpr *acc = kb_get2(b, t->acc, aff(p), aff(v));
+            kb_set2(b, t->acc, aff(p), aff(v), kb_fma(b, kb_use(b, x), kb_use(b, w[v]), acc));
+        }
+    }
+    conv_end(b, depth);
+}
+
+static void multiply_tile(Winograd *g, PointTile *t)
+{
+    KBuilder *b = g->b;
+    int64_t full = g->s.ic / g->lanes, rest = g->s.ic % g->lanes;
+    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, g->lanes), 2, t->width, g->tile_n);
+    for (int p = 0; p < t->width; p++)
+        for (int v = 0; v < g->tile_n; v++)
+            kb_set2(b, t->acc, aff(p), aff(v), kb_f32(b, 0.0, g->lanes));
+    if (full > 0)
+        multiply(g, t, 0, full, g->lanes);
+    if (rest > 0)
+        multiply(g, t, full, 1, rest);
+    for (int v = 0; v < g->tile_n; v++)
+        for (int p = 0; p < t->width; p++) {
+            Affine at = aff_addc(aff_mul(t->point, g->tile_n), v);
+            at = aff_addc(aff_add(aff_mul(at, g->tiles), t->p), p);
+            kb_store(b, g->m, aff_mul(at, g->lanes), kb_get2(b, t->acc, aff(p), aff(v)));
+        }
+}
+
+static void multiply_points(Winograd *g)
+{
+    KBuilder *b = g->b;
+    int depth = 0, inner = 0;
+    int64_t points = (int64_t)g->form->t * g->form->t, whole = g->tiles / g->tile_m;
+    PointTile t = {.width = g->tile_m};
+    t.point = conv_loop(b, "point", points, KL_SERIAL, &depth);
+    if (whole > 0) {
+        t.p = aff_mul(conv_loop(b, "p", whole, KL_SERIAL, &inner), g->tile_m);
+        multiply_tile(g, &t);
+        conv_end(b, inner);
+    }
+    t.width = (int)(g->tiles % g->tile_m);
+    t.p = aff(whole * g->tile_m);
+    if (t.width > 0)
+        multiply_tile(g, &t);
+    conv_end(b, depth);
+}
+
+/* ---- the result: y = A^T M A ---- */
+
+/* Row i of an output tile: `width` pixels from (oy, ox) in channel block `block`. */
+static void store_row(Winograd *g, const KReg *d, int i, int width, Affine block, const KLet *bias,
+                      const Affine q[3], int active)
+{
+    KBuilder *b = g->b;
+    int t = g->form->t;
+    Term terms[MAX_T];
+    for (int j = 0; j < t; j++)
+        terms[j] = (Term){.reg = d, .i = i, .j = j};
+    for (int j = 0; j < width; j++) {
+        KExpr *y = combine(b, g->form->at[j], terms, t, g->lanes);
+        if (bias)
+            y = kb_bin(b, KO_ADD, y, kb_use(b, bias));
+        Affine at[3] = {q[0], aff_addc(q[1], i), aff_addc(q[2], j)};
+        Coord c = conv_coord(g->node, &g->s, g->n, block, at, g->lanes);
+        c.active = active;
+        epilogue_store(g->lw, b, &g->epilogue, g->y, y, &c);
+    }
+}
+
+static bool has_operands(const Epilogue *e)
+{
+    for (int i = 0; i < MAX_EPILOGUE; i++)
+        if (e->buf[i])
+            return true;
+    return false;
+}
+
+/* The rows of an output tile in channel block `block`, with `active` channels. */
+static void store_tile(Winograd *g, const KReg *d, int width, Affine block, const Affine q[3],
+                       int active)
+{
+    KBuilder *b = g->b;
+    const KLet *bias = NULL;
+    if (g->bias)
+        bias = kb_let(b, "bias_v", kb_load(b, g->bias, aff_mul(block, g->lanes), g->lanes));
+    for (int i = 0; i < g->form->m; i++) {
+        kb_if(b, aff_sub(aff(g->s.axis[1].out - 1), aff_addc(q[1], i)));
+        store_row(g, d, i, width, block, bias, q, active);
+        kb_end(b);
+    }
+}
+
+/* Transforms the products of the output tile at column q of tile row r, vector v. */
+static void output_tile(Winograd *g, Affine r, Affine q, Affine v, int width)
+{
+    KBuilder *b = g->b;
+    int t = g->form->t, m = g->form->m, tail = (int)(g->s.oc % g->lanes);
+    KReg *d = kb_reg(b, "d", KTYPE(KT_F32, g->lanes), 2, m, t);
+    Affine tile = aff_add(aff_mul(r, g->columns), q);
+    for (int j = 0; j < t; j++) {
+        Term terms[MAX_T] = {{0}};
+        for (int i = 0; i < t; i++) {
+            Affine at = aff_addc(v, (int64_t)(i * t + j) * g->tile_n);
+            at = aff_mul(aff_add(aff_mul(at, g->tiles), tile), g->lanes);
+            terms[i].let = kb_let(b, arena_printf(g->lw->arena, "m%d_%d", i, j),
+                                  kb_load(b, g->m, at, g->lanes));
+        }
+        for (int i = 0; i < m; i++)
+            kb_set2(b, d, aff(i), aff(j), combine(b, g->form->at[i], terms, t, g->lanes));
+    }
+    Affine block = aff_add(aff_mul(g->oct, g->tile_n), v);
+    Affine at[3] = {aff(0), aff_mul(aff_add(g->row0, r), m), aff_mul(q, m)};
+    if (tail == 0 || !has_operands(&g->epilogue)) {
+        store_tile(g, d, width, block, at, g->lanes);
+        return;
+    }
+    if (g->oc_blocks > 1) {
+        kb_if(b, aff_sub(aff(g->oc_blocks - 2), block));
+        store_tile(g, d, width, block, at, g->lanes);
+        kb_end(b);
+    }
+    kb_if(b, aff_addc(block, 1 - g->oc_blocks));
+    store_tile(g, d, width, block, at, tail);
+    kb_end(b);
+}
+
+static void output_tiles(Winograd *g)
+{
+    KBuilder *b = g->b;
+    int64_t ow = g->s.axis[2].out, whole = ow / g->form->m;
+    int rest = (int)(ow % g->form->m), depth = 0, inner = 0;
+    Affine v = conv_loop(b, "v", g->tile_n, KL_SERIAL, &depth);
+    Affine block = aff_add(aff_mul(g->oct, g->tile_n), v);
+    kb_if(b, aff_sub(aff(g->oc_blocks - 1), block));
+    depth++;
+    Affine r = conv_loop(b, "ty", g->band, KL_SERIAL, &depth);
+    if (whole > 0) {
+        Affine q = conv_loop(b, "tx", whole, KL_SERIAL, &inner);
+        output_tile(g, r, q, v, g->form->m);
+        conv_end(b, inner);
+    }
+    if (rest > 0)
+        output_tile(g, r, aff(whole), v, rest);
+    conv_end(b, depth);
+}
+
+/* ---- set-up ---- */
+
+static void build(Winograd *g)
+{
+    KBuilder *b = g->b;
+    int depth = 0, inner = 0;
+    g->n = conv_loop(b, "n", g->s.batch, KL_SERIAL, &depth);
+    g->row0 = conv_loop(b, "band", g->rows / g->band, KL_SERIAL, &depth);
+    g->row0 = aff_mul(g->row0, g->band);
+    transform_image(g);
+    g->oct = conv_loop(b, "oct", g->oc_tiles, KL_SERIAL, &inner);
+    multiply_points(g);
+    output_tiles(g);
+    conv_end(b, inner + depth);
+}
+
+static bool set_up(Winograd *g)
+{
+    const Node *n = g->node;
+    const Plan *plan = &n->plan;
+    const Window *w = &n->params.conv.w;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (forms[i].m == plan->tile_out)
+            g->form = &forms[i];
+    g->lanes = plan->lanes > 1 ? plan->lanes : 1;
+    g->tile_m = plan->tile_m > 0 ? plan->tile_m : 1;
+    g->tile_n = plan->tile_n > 0 ? plan->tile_n : 1;
+    int in_block = n->in[0]->layout.block > 1 ? n->in[0]->layout.block : 1;
+    int out_block = n->out[0]->layout.block > 1 ? n->out[0]->layout.block : 1;
+    bool fits = g->form && w->n == 2 && g->s.group == 1 && plan->packed_weight &&
+                in_block == g->lanes && out_block == g->lanes && g->tile_n <= MAX_VECTORS;
+    for (int i = 0; i < 2; i++)
+        fits = fits && w->kernel[i] == 3 && w->stride[i] == 1 && w->dilation[i] == 1;
+    if (!fits)
+        return false;
+    g->ic_blocks = (g->s.ic + g->lanes - 1) / g->lanes;
+    g->oc_blocks = (g->s.oc + g->lanes - 1) / g->lanes;
+    g->oc_tiles = (g->oc_blocks + g->tile_n - 1) / g->tile_n;
+    g->rows = (g->s.axis[1].out + g->form->m - 1) / g->form->m;
+    g->columns = (g->s.axis[2].out + g->form->m - 1) / g->form->m;
+    g->band = winograd_rows(g->rows, g->columns);
+    g->tiles = g->band * g->columns;
+    return plan->scratch_bytes >= winograd_scratch(plan->tile_out, g->s.axis[1].out,
+                                                   g->s.axis[2].out, g->s.ic, g->lanes, g->tile_n);
+}
+
+static void open_buffers(Winograd *g, Arg *args)
+{
+    Lower *lw = g->lw;
+    KBuilder *b = g->b;
+    const Node *n = g->node;
+    const Plan *plan = &n->plan;
+    int n_args = 0;
+    int64_t points = (int64_t)g->form->t * g->form->t;
+    int64_t image = winograd_image(g->form->m, g->tiles, g->s.ic, g->lanes);
+    g->x = buf_value(b, "x", n->in[0], K_READ);
+    args[n_args++] = arg_value(lw, n->in[0]);
+    g->w = kb_buf(b, "w", KT_F32, shape_numel(&plan->packed_weight->shape), K_READ);
+    args[n_args++] = arg_tensor(lw, plan->packed_weight);
+    if (plan->packed_bias) {
+        g->bias = kb_buf(b, "bias", KT_F32, shape_numel(&plan->packed_bias->shape), K_READ);
+        args[n_args++] = arg_tensor(lw, plan->packed_bias);
+    }
+    g->v = kb_buf(b, "image", KT_F32, image, K_READ_WRITE);
+    args[n_args++] = arg_scratch(n, 0);
+    g->m = kb_buf(b, "products", KT_F32, points * g->tile_n * g->tiles * g->lanes, K_READ_WRITE);
+    args[n_args++] = arg_scratch(n, image * 4);
+    g->y = buf_value(b, "y", n->out[0], K_WRITE);
+    args[n_args++] = arg_value(lw, n->out[0]);
+    epilogue_open(lw, b, n, &g->epilogue, args, &n_args);
+}
+
+bool lower_conv_winograd(Lower *lw, const Node *n)
+{
+    Winograd g = {.lw = lw, .node = n, .s = conv_shape(n)};
+    if (!set_up(&g))
+        return node_error(lw->graph, n, "internal error: plan and layout do not fit");
+    Arg args[MAX_KERNEL_BUFFERS];
+    g.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "winograd"));
+    open_buffers(&g, args);
+    build(&g);
+    const char *note = arena_printf(lw->arena, "Winograd F(%d,3), %d tiles x %d vectors of %d",
+                                    g.form->m, g.tile_m, g.tile_n, g.lanes);
+    return lower_emit(lw, n, g.b, note, args);
+}
