@@ -21,6 +21,14 @@ typedef struct Tile {
 /* The cheapest tile that fits the registers of `t`: m*n accumulators, n weights, one input. */
 Tile cost_best_tile(const Target *t, const TileProblem *p);
 
+typedef struct WinogradCost {
+    int tile_out; /* the better m of F(m, 3): 2 or 4 */
+    bool pays;    /* it is estimated to be clearly faster than the direct kernel */
+} WinogradCost;
+
+/* Estimates F(2,3) and F(4,3) for a convolution; only meaningful where Winograd is legal. */
+WinogradCost cost_winograd(const Target *t, const Node *n);
+
 /* Multiply-adds of a node (0 for operators that have none). */
 int64_t cost_macs(const Node *n);
 

@@ -131,14 +131,14 @@ static int follow_operand(Layouts *l, const Node *n)
 
 static int rule_conv(Layouts *l, const Node *n)
 {
-    bool depthwise = n->plan.algo == ALGO_DEPTHWISE;
+    bool both = n->plan.algo == ALGO_DEPTHWISE || n->plan.algo == ALGO_WINOGRAD;
     l->want[1] = ANY;
     if (n->n_in > 2)
         l->want[2] = ANY;
-    if (n->plan.lanes == 1 || (n->plan.algo != ALGO_DIRECT && !depthwise))
+    if (n->plan.lanes == 1 || (n->plan.algo != ALGO_DIRECT && !both))
         return PLAIN;
     int64_t channels = n->in[0]->shape.dim[1] / n->params.conv.group;
-    if (depthwise)
+    if (both)
         l->want[0] = l->block;
     else if (n->params.conv.group == 1 || channels % l->block == 0)
         l->want[0] = is_blocked(native(l, n->in[0])) ? l->block : PLAIN;
