@@ -53,7 +53,7 @@ static bool check_types(Lower *lw, const Node *n)
     for (int i = 0; i < n->n_epilogue; i++)
         ok = ok && ew_supports(n->epilogue[i].op, t);
     for (int i = 0; i < n->n_in; i++)
-        ok = ok && (n->in[i] == NULL || n->in[i]->dtype == t);
+        ok = ok && (n->in[i] == NULL || n->in[i]->dtype == t || (i > 0 && is_number(n->in[i])));
     return ok || node_unsupported(lw->graph, n, "it has no kernel for %s", dtype_name(t));
 }
 

@@ -108,7 +108,7 @@ static bool emit(Lower *lw, const Node *n, const Global *g, const char *part)
                       args);
 }
 
-static void open(Lower *lw, const Node *n, Global *g, const char *suffix)
+static void open_kernel(Lower *lw, const Node *n, Global *g, const char *suffix)
 {
     const char *dims = dims_str(lw->arena, &n->in[0]->shape, 0);
     const char *op = g->average ? "global_avgpool" : "global_maxpool";
@@ -129,7 +129,7 @@ bool lower_global_pool(Lower *lw, const Node *n)
                 .pixels = shape_range_numel(&in->shape, 2, in->shape.rank)};
     int64_t block = in->layout.block, channels = in->shape.dim[1];
     if (block <= 1) {
-        open(lw, n, &g, "");
+        open_kernel(lw, n, &g, "");
         emit_planes(&g, in->shape.dim[0] * channels, lw->program->target->lanes);
         return emit(lw, n, &g, "");
     }
@@ -137,14 +137,14 @@ bool lower_global_pool(Lower *lw, const Node *n)
     bool cut = out->layout.block <= 1 && channels % block != 0;
     int64_t whole = cut ? channels / block : (channels + block - 1) / block;
     if (whole > 0) {
-        open(lw, n, &g, "");
+        open_kernel(lw, n, &g, "");
         emit_blocks(&g, in, out, 0, whole, (int)block);
         if (!emit(lw, n, &g, ""))
             return false;
     }
     if (!cut)
         return true;
-    open(lw, n, &g, "_tail");
+    open_kernel(lw, n, &g, "_tail");
     emit_blocks(&g, in, out, whole, whole + 1, (int)(channels % block));
     return emit(lw, n, &g, ", the last channels");
 }

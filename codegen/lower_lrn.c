@@ -147,7 +147,7 @@ static void emit_blocks(Lrn *e, int64_t images, int64_t lo, int64_t hi, int here
 
 /* ---- the operator ---- */
 
-static void open(Lrn *e, const Node *n, const char *suffix)
+static void open_kernel(Lrn *e, const Node *n, const char *suffix)
 {
     Arena *a = e->lw->arena;
     e->b = kb_new(a, e->lw->program->target,
@@ -183,7 +183,7 @@ static bool lower_blocked(Lrn *e, const Node *n)
         int64_t lo = cut[k] > 0 ? cut[k] : 0;
         if (cut[k + 1] <= lo)
             continue;
-        open(e, n, suffix[k]);
+        open_kernel(e, n, suffix[k]);
         emit_blocks(e, images, lo, cut[k + 1], k == 2 ? last : e->lanes, k == 1 ? last : e->lanes);
         if (!emit(e, n))
             return false;
@@ -205,7 +205,7 @@ bool lower_lrn(Lower *lw, const Node *n)
         return lower_blocked(&e, n);
     }
     e.lanes = lw->program->target->lanes;
-    open(&e, n, "");
+    open_kernel(&e, n, "");
     emit_plain(&e, in->shape.dim[0]);
     return emit(&e, n);
 }

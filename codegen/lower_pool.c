@@ -174,8 +174,18 @@ static void emit_output(Pool *p)
     kb_store(p->b, p->out, aff_add(p->out_plane, aff_mul(at, p->pixel)), finish(p));
 }
 
-/* Loops over the outputs of axis `i` and inwards, one a segment. */
-static void emit_axis(Pool *p, int i)
+static int longest_segment(const Axis *a)
+{
+    int best = 0;
+    for (int s = 1; s < a->n; s++)
+        if (a->seg[s].hi - a->seg[s].lo > a->seg[best].hi - a->seg[best].lo)
+            best = s;
+    return best;
+}
+
+/* Loops over the outputs of axis `i` and inwards, one a segment. Without a loop over planes the
+ * longest of the first axis is the parallel one. */
+static void emit_axis(Pool *p, int i, bool outermost)
 {
     static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
         {"ox", "", ""}, {"oy", "ox", ""}, {"oz", "oy", "ox"}};
@@ -187,10 +197,11 @@ static void emit_axis(Pool *p, int i)
         const Segment *seg = &p->axis[i].seg[s];
         p->seg[i] = seg;
         bool loop = seg->hi - seg->lo > 1;
+        KLoop kind = outermost && s == longest_segment(&p->axis[i]) ? KL_PARALLEL : KL_SERIAL;
         p->o[i] = aff(seg->lo);
         if (loop)
-            p->o[i] = aff_var(kb_for(p->b, names[p->n - 1][i], seg->lo, seg->hi, 1, KL_SERIAL));
-        emit_axis(p, i + 1);
+            p->o[i] = aff_var(kb_for(p->b, names[p->n - 1][i], seg->lo, seg->hi, 1, kind));
+        emit_axis(p, i + 1, false);
         if (loop)
             kb_end(p->b);
     }
@@ -251,7 +262,7 @@ bool lower_pool(Lower *lw, const Node *n)
     Affine plane = nest_loop(p.b, p.pixel > 1 ? "block" : "plane", planes, 1, &depth);
     p.in_plane = aff_mul(plane, p.pixel * shape_range_numel(&in->shape, 2, in->shape.rank));
     p.out_plane = aff_mul(plane, p.pixel * shape_range_numel(&out->shape, 2, out->shape.rank));
-    emit_axis(&p, 0);
+    emit_axis(&p, 0, depth == 0);
     nest_close(p.b, &depth, 0);
     Arg args[2] = {arg_value(lw, out), arg_value(lw, in)};
     return lower_emit(lw, n, p.b,
