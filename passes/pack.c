@@ -121,11 +121,11 @@ static Tensor *pack_winograd(Graph *g, const Node *n)
     int64_t points = (m + 2) * (int64_t)(m + 2), width = (int64_t)n->plan.lanes * n->plan.tile_n;
     Tensor *t = new_packed(g, ceil_div(w.ocg, width) * points * w.icg * width);
     float *to = t->data;
-    for (int64_t oc = 0; oc < w.ocg; oc++)
+    for (int64_t first = 0; first < w.ocg; first += width, to += points * w.icg * width)
         for (int64_t ic = 0; ic < w.icg; ic++)
-            transform_filter(w.data + (oc * w.icg + ic) * 9, m,
-                             to + (oc / width * points * w.icg + ic) * width + oc % width,
-                             w.icg * width);
+            for (int64_t oc = first; oc < w.ocg && oc < first + width; oc++)
+                transform_filter(w.data + (oc * w.icg + ic) * 9, m, to + ic * width + oc - first,
+                                 w.icg * width);
     return t;
 }
 
