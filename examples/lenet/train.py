@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Trains LeNet-5 on handwritten digits and writes lenet5.onnx and one held-out picture a digit.
+"""Trains LeNet-5 on handwritten digits and writes lenet5.onnx and one held-out picture a digit
+(the first that the network reads right).
 
     ./train.py IMAGES.gz LABELS.gz        (IDX files; needs Debian's python3-torch)
 
@@ -188,7 +189,9 @@ def main():
     torch.onnx.export(deployed, torch.zeros(1, 1, 32, 32), "lenet5.onnx", opset_version=13,
                       input_names=["picture"], output_names=["scores"])
     for digit in range(10):
-        first = (held & (labels == digit)).nonzero()[0].item()
+        with torch.no_grad():
+            right = net.penalties(x).argmin(1) == labels
+        first = (held & right & (labels == digit)).nonzero()[0].item()
         write_png(f"digits/{digit}.png", pixels[first])
 
 
