@@ -282,7 +282,7 @@ static void fill(Data *d)
 
 static bool same(float a, float b)
 {
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+    return (a == b && !signbit(a) == !signbit(b)) || (isnan(a) && isnan(b));
 }
 
 static void compare_data(const Maker *m, const Data *want, const Data *got, const char *how)

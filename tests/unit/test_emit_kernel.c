@@ -67,12 +67,12 @@ static void test_tails(void **state)
 static void test_control(void **state)
 {
     (void)state;
-    enum { H = 7, W = 9 };
+    enum { H = 7, W = 9, HW = H * W };
     Arena *a = arena_new(0);
     Program *p = hand_program(a, "c99");
     KBuilder *b = kb_new(a, p->target, "shift");
-    const KBuf *x = kb_buf(b, "x", KT_F32, H * W, K_READ);
-    const KBuf *y = kb_buf(b, "y", KT_F32, H * W, K_READ_WRITE);
+    const KBuf *x = kb_buf(b, "x", KT_F32, HW, K_READ);
+    const KBuf *y = kb_buf(b, "y", KT_F32, HW, K_READ_WRITE);
     KReg *sum = kb_reg(b, "sum", KTYPE(KT_F32, 1), 2, 2, 2);
     kb_set2(b, sum, aff(0), aff(1), kb_f32(b, 0.5, 1));
     kb_set2(b, sum, aff(1), aff(0), kb_f32(b, 0, 1));
@@ -86,7 +86,7 @@ static void test_control(void **state)
     Affine at = aff_add(aff_mul(aff_var(oy), W), aff_var(ox));
     kb_if(b, aff_var(ox));                                              /* ox >= 0 */
     kb_if(b, aff_sub(aff(W + 2), aff_add(aff_var(ox), aff_var(once)))); /* ox + 3 <= W + 2 */
-    KExpr *mirrored = kb_load(b, x, aff_sub(aff(H * W - 1), at), 1);
+    KExpr *mirrored = kb_load(b, x, aff_sub(aff(HW - 1), at), 1);
     kb_set2(b, sum, aff(1), aff(0), kb_bin(b, KO_ADD, kb_get2(b, sum, aff(1), aff(0)), mirrored));
     kb_store(b, y, at,
              kb_bin(b, KO_ADD, kb_get2(b, sum, aff(1), aff(0)), kb_get2(b, sum, aff(0), aff(1))));
@@ -95,8 +95,8 @@ static void test_control(void **state)
     kb_end(b);
     kb_end(b);
     kb_end(b);
-    const Arg args[] = {{ARG_INPUT, hand_input(p, "x", DT_F32, H * W), 0},
-                        {ARG_OUTPUT, hand_output(p, "y", DT_F32, H * W), 0}};
+    const Arg args[] = {{ARG_INPUT, hand_input(p, "x", DT_F32, HW), 0},
+                        {ARG_OUTPUT, hand_output(p, "y", DT_F32, HW), 0}};
     hand_call(p, kb_finish(b, "a shift"), args, NULL);
     check_program(p, &options, strict);
     arena_free(a);
@@ -106,11 +106,11 @@ static void test_control(void **state)
 static void test_dynamic(void **state)
 {
     (void)state;
-    enum { N = 20 };
+    enum { N = 20, N3 = 3 * N };
     Arena *a = arena_new(0);
     Program *p = hand_program(a, "c99");
     KBuilder *b = kb_new(a, p->target, "gather");
-    const KBuf *x = kb_buf(b, "x", KT_F32, 3 * N, K_READ);
+    const KBuf *x = kb_buf(b, "x", KT_F32, N3, K_READ);
     const KBuf *i = kb_buf(b, "i", KT_I64, N, K_READ), *y = kb_buf(b, "y", KT_F32, N, K_WRITE);
     KVar *k = kb_for(b, "k", 0, N, 1, KL_SERIAL);
     KLet *index = kb_let(b, "index", kb_load(b, i, aff_var(k), 1));
@@ -118,7 +118,7 @@ static void test_dynamic(void **state)
     kb_store_dyn(b, y, aff_addc(aff_mul(aff_var(k), 0), 0), kb_clamp(b, kb_use(b, index), 0, N - 1),
                  1, e, 1);
     kb_end(b);
-    const Arg args[] = {{ARG_INPUT, hand_input(p, "x", DT_F32, 3 * N), 0},
+    const Arg args[] = {{ARG_INPUT, hand_input(p, "x", DT_F32, N3), 0},
                         {ARG_INPUT, hand_input(p, "i", DT_I64, N), 0},
                         {ARG_OUTPUT, hand_output(p, "y", DT_F32, N), 0}};
     hand_call(p, kb_finish(b, "gather and scatter"), args, NULL);

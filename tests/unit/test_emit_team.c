@@ -10,16 +10,16 @@
 
 #define WARN "-Wall -Wextra -Werror "
 
-enum { ROWS = 13, N = 24 };
+enum { ROWS = 13, N = 24, ALL = ROWS * N, BYTES = 4 * ALL };
 
 /* Row sums of x, in parallel; then, serially, their running sum; then, in parallel, each row plus
  * the running sum of all rows up to it, and one loose element. */
 static Kernel *cascade(Arena *a, const Target *t)
 {
     KBuilder *b = kb_new(a, t, "cascade");
-    const KBuf *x = kb_buf(b, "x", KT_F32, ROWS * N, K_READ);
+    const KBuf *x = kb_buf(b, "x", KT_F32, ALL, K_READ);
     const KBuf *s = kb_buf(b, "sums", KT_F32, ROWS, K_READ_WRITE);
-    const KBuf *y = kb_buf(b, "y", KT_F32, ROWS * N, K_WRITE);
+    const KBuf *y = kb_buf(b, "y", KT_F32, ALL, K_WRITE);
     KReg *sum = kb_reg(b, "sum", KTYPE(KT_F32, 1), 0, 0, 0);
     KVar *r = kb_for(b, "row", 0, ROWS, 1, KL_PARALLEL);
     kb_store(b, s, aff_var(r), kb_load(b, x, aff_mul(aff_var(r), N), 1));
@@ -51,9 +51,9 @@ static Kernel *cascade(Arena *a, const Target *t)
 static Kernel *square(Arena *a, const Target *t, KLoop kind)
 {
     KBuilder *b = kb_new(a, t, "square");
-    const KBuf *x = kb_buf(b, "x", KT_F32, ROWS * N, K_READ);
-    const KBuf *y = kb_buf(b, "y", KT_F32, ROWS * N, K_WRITE);
-    KVar *i = kb_for(b, "i", 0, ROWS * N, 1, kind);
+    const KBuf *x = kb_buf(b, "x", KT_F32, ALL, K_READ);
+    const KBuf *y = kb_buf(b, "y", KT_F32, ALL, K_WRITE);
+    KVar *i = kb_for(b, "i", 0, ALL, 1, kind);
     KLet *v = kb_let(b, "v", kb_load(b, x, aff_var(i), 1));
     kb_store(b, y, aff_var(i), kb_bin(b, KO_MUL, kb_use(b, v), kb_use(b, v)));
     kb_end(b);
@@ -69,11 +69,11 @@ static void test_threads(void **state)
     for (int threads = 1; threads <= 5; threads += 2) {
         Arena *a = arena_new(0);
         Program *p = hand_program(a, "c99");
-        const Arg in = {ARG_INPUT, hand_input(p, "x", DT_F32, ROWS * N), 0};
-        const Arg out = {ARG_OUTPUT, hand_output(p, "y", DT_F32, ROWS * N), 0};
-        const Arg one = {ARG_ARENA, 0, 0}, two = {ARG_ARENA, 0, ROWS * N * 4};
-        const Arg sums = {ARG_ARENA, 0, 2 * ROWS * N * 4};
-        p->arena_bytes = (2 * ROWS * N + ROWS) * 4;
+        const Arg in = {ARG_INPUT, hand_input(p, "x", DT_F32, ALL), 0};
+        const Arg out = {ARG_OUTPUT, hand_output(p, "y", DT_F32, ALL), 0};
+        const Arg one = {ARG_ARENA, 0, 0}, two = {ARG_ARENA, 0, BYTES};
+        const Arg sums = {ARG_ARENA, 0, 2 * BYTES};
+        p->arena_bytes = 2 * BYTES + 4 * ROWS;
         hand_call(p, square(a, p->target, KL_PARALLEL), (const Arg[]){in, one}, "first");
         hand_call(p, square(a, p->target, KL_SERIAL), (const Arg[]){one, two}, "second");
         hand_call(p, square(a, p->target, KL_SERIAL), (const Arg[]){two, one}, "third");
