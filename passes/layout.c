@@ -66,11 +66,11 @@ static void convert_operands(Layouts *l, Node *n)
     }
 }
 
-/* The result gets a layout. A blocked output of the graph is made row-major behind the node. */
-static void set_result(Layouts *l, Node *n, int block)
+/* Result k gets a layout. A blocked output of the graph is made row-major behind the node. */
+static void set_result(Layouts *l, Node *n, int k, int block)
 {
-    Value *v = n->out[0];
-    if (block <= 1)
+    Value *v = n->out[k];
+    if (v == NULL || block <= 1)
         return;
     if (!v->is_output) {
         v->layout.block = block;
@@ -78,8 +78,9 @@ static void set_result(Layouts *l, Node *n, int block)
     }
     Value *blocked = graph_value(l->g, NULL, v->dtype, &v->shape);
     blocked->layout.block = block;
-    n->out[0] = blocked;
+    n->out[k] = blocked;
     blocked->def = n;
+    blocked->def_index = k;
     Node *reorder = graph_node(l->g, OP_Reorder, NULL, &blocked, 1, &v, 1);
     reorder->plan = (Plan){.lanes = l->g->target->lanes, .why = "outputs are row-major"};
     l->twin[v->id] = blocked;
@@ -164,22 +165,37 @@ static int rule_elementwise(Layouts *l, const Node *n)
     return PLAIN;
 }
 
-/* Parts of whole blocks (the last may be ragged), most of the data blocked already. */
+/* Whether cuts along `axis` keep whole blocks: the last part may be ragged. */
+static bool cuts_between_blocks(const Layouts *l, Value *const *parts, int n, int64_t axis)
+{
+    for (int i = 0; axis == 1 && i + 1 < n; i++)
+        if (parts[i] == NULL || parts[i]->shape.dim[1] % l->block != 0)
+            return false;
+    return true;
+}
+
+/* Most of the data is blocked already. */
 static int rule_concat(Layouts *l, const Node *n)
 {
     int64_t blocked = 0;
-    if (!blockable(n->out[0]) || n->params.axis.axis != 1)
+    if (!blockable(n->out[0]) || !cuts_between_blocks(l, n->in, n->n_in, n->params.axis.axis))
         return PLAIN;
-    for (int i = 0; i < n->n_in; i++) {
-        if (i + 1 < n->n_in && n->in[i]->shape.dim[1] % l->block != 0)
-            return PLAIN;
+    for (int i = 0; i < n->n_in; i++)
         if (is_blocked(native(l, n->in[i])))
             blocked += shape_numel(&n->in[i]->shape);
-    }
     if (2 * blocked <= shape_numel(&n->out[0]->shape))
         return PLAIN;
     for (int i = 0; i < n->n_in; i++)
         l->want[i] = l->block;
+    return l->block;
+}
+
+static int rule_split(Layouts *l, const Node *n)
+{
+    if (!blockable(n->in[0]) || !is_blocked(native(l, n->in[0])) ||
+        !cuts_between_blocks(l, n->out, n->n_out, n->params.split.axis))
+        return PLAIN;
+    l->want[0] = l->block;
     return l->block;
 }
 
@@ -223,6 +239,7 @@ static const struct {
     {OP_BatchNormalization, follow_operand},
     {OP_LRN, follow_operand},
     {OP_Concat, rule_concat},
+    {OP_Split, rule_split},
     {OP_Pad, rule_pad},
     {OP_Resize, rule_resize},
     {OP_Upsample, rule_resize},
@@ -258,7 +275,8 @@ bool pass_layout(Graph *g, const PassOptions *o)
             l.want[k] = PLAIN;
         int block = apply_rule(&l, n);
         convert_operands(&l, n);
-        set_result(&l, n, block);
+        for (int k = 0; k < n->n_out; k++)
+            set_result(&l, n, k, block);
     }
     return remove_dead(g);
 }

@@ -3,7 +3,7 @@
  * In: a graph with layouts, in its final order. Out: for every value the storage that it lies in
  * and the offset there; for every storage its size, kind and the span of nodes during which it
  * holds something. Sharing is decided here and nowhere else:
- *   - the result of a view lies where its operand lies;
+ *   - the result of a view, Split or Slice lies where it lies in the operand, if it is contiguous;
  *   - the result of a T_INPLACE node overwrites in[0] when in[0], and everything that overlaps it,
  *     is not read later;
  *   - parts of a Concat are made right inside the result when they lie one after another there.
@@ -83,22 +83,23 @@ static void merge(Lifetimes *l, int inner, int outer, int64_t offset)
     from->head = -1;
 }
 
-/* `v`, just made and alone in its storage, joins the storage of `host` at the same place. */
-static bool join(Lifetimes *l, const Value *v, const Value *host)
+/* `v`, just made and alone in its storage, joins the storage of `host`, `offset` bytes into it. */
+static void join(Lifetimes *l, const Value *v, const Value *host, int64_t offset)
 {
     Storage *own = storage_of(l, v), *other = storage_of(l, host);
+    if (other->kind == PLACE_WEIGHTS)
+        return;
     if (own->kind == PLACE_OUTPUT) {
         /* The output takes over the whole storage. */
         if (other->kind != PLACE_ARENA || other->bytes != own->bytes)
-            return false;
+            return;
         other->kind = PLACE_OUTPUT;
         other->index = own->index;
     }
-    merge(l, l->storage[v->id], l->storage[host->id], l->offset[host->id]);
-    return true;
+    merge(l, l->storage[v->id], l->storage[host->id], l->offset[host->id] + offset);
 }
 
-/* ---- views ---- */
+/* ---- pieces: views, parts ---- */
 
 static bool is_view(const Node *n)
 {
@@ -106,6 +107,63 @@ static bool is_view(const Node *n)
     return moves_nothing && n->n_epilogue == 0 && n->in[0]->dtype == n->out[0]->dtype &&
            value_is_row_major(n->in[0]) && value_is_row_major(n->out[0]) &&
            value_physical_bytes(n->in[0]) == value_physical_bytes(n->out[0]);
+}
+
+/* Part k of `whole`, cut along `axis`: the parts lie one after another where every axis in front
+ * has extent 1 and, along blocked channels, every cut is between blocks. */
+static int64_t part_offset(const Value *whole, Value *const *parts, int axis, int k)
+{
+    int block = whole->layout.block > 1 ? whole->layout.block : 1;
+    if (shape_range_numel(&whole->shape, 0, axis) != 1 || (block > 1 && axis > 1))
+        return -1;
+    int64_t offset = 0;
+    for (int i = 0; i < k; i++) {
+        if (parts[i] == NULL || (block > 1 && axis == 1 && parts[i]->shape.dim[1] % block != 0))
+            return -1;
+        offset += value_physical_bytes(parts[i]);
+    }
+    return offset;
+}
+
+static int64_t slice_offset(const Node *n)
+{
+    const Shape *in = &n->in[0]->shape, *out = &n->out[0]->shape;
+    const SliceParams *p = &n->params.slice;
+    int64_t stride[MAX_RANK], offset = 0;
+    bool cut = false; /* an axis outside of this one has more than one entry left */
+    if (n->in[0]->layout.block > 1)
+        return -1;
+    shape_strides(in, stride);
+    for (int i = 0; i < in->rank; i++) {
+        if ((cut && out->dim[i] != in->dim[i]) || (out->dim[i] > 1 && p->step[i] != 1))
+            return -1;
+        cut = cut || out->dim[i] > 1;
+        offset += p->start[i] * stride[i];
+    }
+    return shape_numel(out) > 0 ? offset * (int64_t)dtype_size(n->out[0]->dtype) : -1;
+}
+
+int64_t piece_offset(const Node *n, int k)
+{
+    switch (n->op) {
+    case OP_Concat:
+        return part_offset(n->out[0], n->in, (int)n->params.axis.axis, k);
+    case OP_Split:
+        return part_offset(n->in[0], n->out, (int)n->params.split.axis, k);
+    case OP_Slice:
+        return slice_offset(n);
+    default:
+        return is_view(n) ? 0 : -1;
+    }
+}
+
+static void place_results(Lifetimes *l, const Node *n)
+{
+    for (int k = 0; k < n->n_out; k++) {
+        int64_t offset = n->out[k] ? piece_offset(n, k) : -1;
+        if (offset >= 0)
+            join(l, n->out[k], n->in[0], offset);
+    }
 }
 
 /* ---- in place ---- */
@@ -143,30 +201,12 @@ static bool may_overwrite(const Lifetimes *l, const Node *n, int position)
 
 /* ---- Concat ---- */
 
-int64_t concat_part_offset(const Node *n, int k)
-{
-    const Value *out = n->out[0];
-    int axis = (int)n->params.axis.axis;
-    int block = out->layout.block > 1 ? out->layout.block : 1;
-    if (shape_range_numel(&out->shape, 0, axis) != 1)
-        return -1;
-    if (block > 1 && axis > 1)
-        return -1; /* the blocks of channels are in front of the axis */
-    int64_t offset = 0;
-    for (int i = 0; i < k; i++) {
-        if (block > 1 && axis == 1 && n->in[i]->shape.dim[1] % block != 0)
-            return -1;
-        offset += value_physical_bytes(n->in[i]);
-    }
-    return offset;
-}
-
 static void place_parts(Lifetimes *l, const Node *n)
 {
     const Value *out = n->out[0];
     for (int k = 0; k < n->n_in; k++) {
         const Value *part = n->in[k];
-        int64_t offset = concat_part_offset(n, k);
+        int64_t offset = piece_offset(n, k);
         const Storage *s = storage_of(l, part);
         bool repeated = false;
         for (int i = 0; i < n->n_in; i++)
@@ -213,10 +253,14 @@ static void decide_sharing(Lifetimes *l)
     const Graph *g = l->g;
     for (int i = 0; i < g->n_nodes; i++) {
         const Node *n = g->nodes[i];
+        if (n->n_in == 0 || n->in[0] == NULL)
+            continue;
         if (n->op == OP_Concat)
             place_parts(l, n);
-        else if (n->n_in > 0 && n->in[0] && (is_view(n) || may_overwrite(l, n, i)))
-            join(l, n->out[0], n->in[0]);
+        else if (may_overwrite(l, n, i) && !is_view(n))
+            join(l, n->out[0], n->in[0], 0);
+        else
+            place_results(l, n);
     }
 }
 

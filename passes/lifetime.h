@@ -44,8 +44,8 @@ int64_t peak_live_bytes(Graph *g);
  * nothing moves ([N,C,1,1] with whole blocks). */
 bool value_is_row_major(const Value *v);
 
-/* Byte offset of input `k` of a Concat inside the result, when the parts lie one after another in
- * memory (every axis in front of the concatenated one has extent 1); -1 otherwise. */
-int64_t concat_part_offset(const Node *n, int k);
+/* Byte offset at which the node's in[k] (Concat) or out[k] (Split, Slice, views) lies inside of the
+ * other side, when it is one contiguous piece there; -1 when it is not. */
+int64_t piece_offset(const Node *n, int k);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SEARCH_WORK = 20000000, MAX_SEARCH_STEPS = 2000 }; /* some hundredths of a second */
+
 /* A piece of the arena with the span of its life, both ends included. */
 typedef struct Item {
     int first, last;
@@ -72,10 +74,9 @@ static int64_t best_gap(Item *const *placed, int n, const Item *item)
     return best >= 0 ? best : end;
 }
 
-/* Places the items in their order; returns the bytes needed. */
-static int64_t pack_items(Arena *a, Item *items, int n)
+/* Places the items in their order; returns the bytes needed. `placed` is room for n pointers. */
+static int64_t pack_items(Item **placed, Item *items, int n)
 {
-    Item **placed = ARENA_ARRAY(a, Item *, n);
     int64_t total = 0;
     for (int i = 0; i < n; i++) {
         items[i].offset = best_gap(placed, i, &items[i]);
@@ -89,26 +90,58 @@ static int64_t pack_items(Arena *a, Item *items, int n)
     return total;
 }
 
-/* The best of the orders; `items` holds its offsets. */
-static int64_t pack_best(Arena *a, Item *items, int n)
+static uint32_t next_random(uint32_t *state)
 {
-    static int (*const orders[])(const void *, const void *) = {by_size, by_time, by_span};
-    Item *trial = ARENA_ARRAY(a, Item, n);
-    int64_t best = INT64_MAX;
-    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
-        Item *try = ARENA_ARRAY(a, Item, n);
-        if (n > 0)
-            memcpy(try, items, (size_t)n * sizeof(Item));
-        qsort(try, (size_t)n, sizeof(Item), orders[i]);
-        int64_t total = pack_items(a, try, n);
-        if (total < best) {
-            best = total;
-            trial = try;
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 16;
+}
+
+/* Small changes of the order, kept when they need no more bytes; ends at `floor`. Always the same
+ * for the same items. */
+static int64_t improve(Arena *a, Item *best, int n, int64_t total, int64_t floor)
+{
+    Item *trial = ARENA_ARRAY(a, Item, n), **placed = ARENA_ARRAY(a, Item *, n);
+    int64_t steps = n > 1 ? SEARCH_WORK / ((int64_t)n * n) : 0;
+    uint32_t state = 1;
+    for (int64_t i = 0; i < steps && i < MAX_SEARCH_STEPS && total > floor; i++) {
+        int from = (int)(next_random(&state) % (uint32_t)n),
+            to = (int)(next_random(&state) % (uint32_t)n);
+        memcpy(trial, best, (size_t)n * sizeof(Item));
+        Item moved = trial[from];
+        if (from < to)
+            memmove(trial + from, trial + from + 1, (size_t)(to - from) * sizeof(Item));
+        else
+            memmove(trial + to + 1, trial + to, (size_t)(from - to) * sizeof(Item));
+        trial[to] = moved;
+        int64_t needs = pack_items(placed, trial, n);
+        if (needs <= total) {
+            total = needs;
+            memcpy(best, trial, (size_t)n * sizeof(Item));
         }
     }
-    if (n > 0)
-        memcpy(items, trial, (size_t)n * sizeof(Item));
-    return n > 0 ? best : 0;
+    return total;
+}
+
+/* The best of the orders, improved; `items` holds its offsets. */
+static int64_t pack_best(Arena *a, Item *items, int n, int64_t floor)
+{
+    static int (*const orders[])(const void *, const void *) = {by_size, by_time, by_span};
+    Item *best = items, **placed = ARENA_ARRAY(a, Item *, n);
+    int64_t best_total = INT64_MAX;
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0] && best_total > floor; i++) {
+        Item *trial = arena_grow(a, items, (size_t)n, (size_t)n, sizeof(Item));
+        qsort(trial, (size_t)n, sizeof(Item), orders[i]);
+        int64_t total = pack_items(placed, trial, n);
+        if (total < best_total) {
+            best_total = total;
+            best = trial;
+        }
+    }
+    best_total = improve(a, best, n, best_total, floor);
+    memcpy(items, best, (size_t)n * sizeof(Item));
+    return best_total;
 }
 
 /* ---- places ---- */
@@ -143,24 +176,29 @@ static void assign_places(const Lifetimes *l, const int64_t *arena_offset)
     }
 }
 
-/* Nodes whose result is already where it belongs need no code; other views are copies. */
+/* Whether piece k of the node (a part of a Concat, otherwise a result) lies where it belongs. */
+static bool is_in_place(const Lifetimes *l, const Node *n, int k)
+{
+    int64_t offset = piece_offset(n, k);
+    if (n->op == OP_Concat)
+        return lifetimes_same_place(l, n->in[k], n->out[0], offset);
+    return n->out[k] == NULL || lifetimes_same_place(l, n->out[k], n->in[0], offset);
+}
+
+/* Nodes whose results are already where they belong need no code; other views are copies. */
 static void mark_views(const Lifetimes *l)
 {
     const Graph *g = l->g;
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
-        bool in_place = false;
-        if (n->op == OP_Concat) {
-            in_place = true;
-            for (int k = 0; k < n->n_in; k++)
-                in_place = in_place &&
-                           lifetimes_same_place(l, n->in[k], n->out[0], concat_part_offset(n, k));
-        } else if ((op_has(n->op, T_VIEW) || n->op == OP_Reorder) && n->n_epilogue == 0) {
-            in_place = lifetimes_same_place(l, n->in[0], n->out[0], 0);
-        } else {
+        bool moves = op_has(n->op, T_VIEW) || n->op == OP_Reorder || n->op == OP_Concat ||
+                     n->op == OP_Split || n->op == OP_Slice;
+        if (!moves || n->n_epilogue > 0)
             continue;
-        }
-        n->plan.algo = in_place ? ALGO_VIEW : ALGO_DEFAULT;
+        bool all = true;
+        for (int k = 0; k < (n->op == OP_Concat ? n->n_in : n->n_out); k++)
+            all = all && is_in_place(l, n, k);
+        n->plan.algo = all ? ALGO_VIEW : ALGO_DEFAULT;
     }
 }
 
@@ -170,8 +208,8 @@ bool pass_memory(Graph *g, const PassOptions *o)
     Lifetimes *l = lifetimes_new(g);
     int n;
     Item *items = collect_items(l, &n);
-    g->arena_bytes = pack_best(g->arena, items, n);
     g->arena_floor = lifetimes_peak(l);
+    g->arena_bytes = pack_best(g->arena, items, n, g->arena_floor);
     int64_t *arena_offset = ARENA_ARRAY(g->arena, int64_t, l->n);
     for (int i = 0; i < n; i++) {
         if (items[i].storage >= 0)

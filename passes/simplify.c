@@ -355,6 +355,44 @@ static bool sweep(Graph *g, bool *changed)
     return remove_dead(g);
 }
 
+/* ---- Concats that begin alike ---- */
+
+/* How many operands of `n` are those of `first`, all of them in the same order; 0 otherwise. */
+static int shared_prefix(const Node *n, const Node *first)
+{
+    if (first == n || first->op != OP_Concat || first->n_in >= n->n_in ||
+        first->params.axis.axis != n->params.axis.axis)
+        return 0;
+    for (int i = 0; i < first->n_in; i++)
+        if (first->in[i] != n->in[i])
+            return 0;
+    return first->n_in;
+}
+
+/* Concat(a, b, c) reads Concat(a, b) where that exists, as in a DenseNet: the memory pass then
+ * grows one buffer instead of copying all of it again. */
+static void chain_concats(Graph *g)
+{
+    graph_index(g);
+    for (int i = g->n_nodes - 1; i >= 0; i--) { /* the longest first: the others are still whole */
+        Node *n = g->nodes[i];
+        const Node *best = NULL;
+        int most = 1;
+        for (int k = 0; n->op == OP_Concat && k < n->in[0]->n_users; k++) {
+            int shared = shared_prefix(n, n->in[0]->users[k]);
+            if (shared > most) {
+                most = shared;
+                best = n->in[0]->users[k];
+            }
+        }
+        if (best == NULL)
+            continue;
+        n->in[most - 1] = best->out[0];
+        n->in += most - 1;
+        n->n_in -= most - 1;
+    }
+}
+
 bool pass_simplify(Graph *g, const PassOptions *o)
 {
     (void)o;
@@ -365,5 +403,6 @@ bool pass_simplify(Graph *g, const PassOptions *o)
     while (changed)
         if (!sweep(g, &changed))
             return false;
-    return true;
+    chain_concats(g);
+    return remove_dead(g);
 }

@@ -99,11 +99,35 @@ static const char *const ragged =
     "  x1 = Mul(c, q)  x2 = Add(x1, map)  gp = GlobalAveragePool(x2)"
     "  e = Conv<kernel_shape=[1,1]>(gp, w3)  f = HardSigmoid(e)  Y = Mul(x2, f) }";
 
+/* Concats that grow, as in a DenseNet. */
+static const char *const dense =
+    "net (float[1,16,5,5] X) => (float[1,64,5,5] Y) <"
+    " float[16,16,3,3] w1 = {random 1 0.2}, float[16,32,3,3] w2 = {random 2 0.2},"
+    " float[16,48,1,1] w3 = {random 3 0.2}, float[16,16,1,1] w0 = {random 4 0.2} >"
+    "{ x = Conv<kernel_shape=[1,1]>(X, w0)"
+    "  a = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(x, w1)  c1 = Concat<axis=1>(x, a)"
+    "  r1 = Relu(c1)  b = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(r1, w2)"
+    "  c2 = Concat<axis=1>(x, a, b)  r2 = Relu(c2)  c = Conv<kernel_shape=[1,1]>(r2, w3)"
+    "  c3 = Concat<axis=1>(x, a, b, c)  Y = Tanh(c3) }";
+
+/* Splits and slices that are pieces of their operand, and some that are not. */
+static const char *const cuts =
+    "net (float[1,48,4,4] X, float[8,6] A) => (float[1,32,4,4] Y, float[3,6] S, float[8,2] T,"
+    " float[1,16,2,4] U) <"
+    " float[48,48,1,1] w = {random 1 0.2}, int64[3] s = {16, 16, 16}, int64[2] q = {20, 28},"
+    " int64[2] h = {2, 2}, int64[1] k2 = {2}, int64[1] k5 = {5}, int64[1] k4 = {4},"
+    " int64[1] k0 = {0}, int64[1] k1 = {1} >"
+    "{ c = Conv<kernel_shape=[1,1]>(X, w)  r = Relu(c)  p1, p2, p3 = Split<axis=1>(r, s)"
+    "  e = Exp(p1)  Y = Concat<axis=1>(e, p3)  u, v = Split<axis=2>(p2, h)  U = Add(u, v)"
+    "  g1, g2 = Split<axis=1>(X, q)  n = Neg(A)  a = Slice(n, k2, k5, k0)  S = Exp(a)"
+    "  b = Slice(n, k2, k4, k1)  T = Abs(b) }";
+
 static const struct {
     const char *name, *text;
 } networks[] = {
-    {"residual", residual}, {"inception", inception},   {"in_place", in_place}, {"moves", moves},
-    {"padded", padded},     {"transposed", transposed}, {"ragged", ragged},
+    {"residual", residual}, {"inception", inception}, {"in_place", in_place},
+    {"moves", moves},       {"padded", padded},       {"transposed", transposed},
+    {"ragged", ragged},     {"dense", dense},         {"cuts", cuts},
 };
 
 enum { N_NETWORKS = sizeof networks / sizeof networks[0] };

@@ -407,6 +407,42 @@ static void results_overwrite_operands(void **state)
     pass_case_close(c);
 }
 
+static void pieces_are_views(void **state)
+{
+    (void)state;
+    PassCase *c = after("net (float[1,48,4,4] X) => (float[1,16,4,4] Y, float[1,32,4,4] Z) <"
+                        " float[48,48,1,1] w = {random 1 0.2}, int64[2] s = {16, 32} >"
+                        "{ c = Conv<kernel_shape=[1,1]>(X, w)  a, b = Split<axis=1>(c, s)"
+                        "  Y = Softmax<axis=1>(a)  e = Exp(b)"
+                        "  Z = Mul(e, b) }",
+                        "avx512", NULL);
+    assert_int_equal(pass_case_find(c, OP_Split)->plan.algo, ALGO_VIEW);
+    pass_case_close(c);
+    c = after("net (float[4,6] X) => (float[2,6] Y) < int64[1] a = {1}, int64[1] b = {3},"
+              " int64[1] k = {0} > { e = Exp(X)  s = Slice(e, a, b, k)  Y = Softmax(s) }",
+              "c99", NULL);
+    assert_int_equal(pass_case_find(c, OP_Slice)->plan.algo, ALGO_VIEW);
+    assert_int_equal(pass_case_find(c, OP_Slice)->out[0]->place.offset, 24);
+    pass_case_close(c);
+}
+
+static void growing_concats_copy_nothing(void **state)
+{
+    (void)state;
+    PassCase *c =
+        after("net (float[1,16,5,5] X) => (float[1,144,1,1] M) <"
+              " float[16,16,1,1] w = {random 4 0.2} >"
+              "{ x = Conv<kernel_shape=[1,1]>(X, w)  a = Exp(x)  c1 = Concat<axis=1>(x, a)"
+              "  m1 = GlobalMaxPool(c1)  b = Tanh(x)  c2 = Concat<axis=1>(x, a, b)"
+              "  m2 = GlobalMaxPool(c2)  d = Neg(x)  c3 = Concat<axis=1>(x, a, b, d)"
+              "  m3 = GlobalMaxPool(c3)  M = Concat<axis=1>(m1, m2, m3) }",
+              "avx512", NULL);
+    for (int i = 0; i < c->g->n_nodes; i++)
+        if (c->g->nodes[i]->op == OP_Concat && c->g->nodes[i]->out[0]->shape.dim[2] == 5)
+            assert_int_equal(c->g->nodes[i]->plan.algo, ALGO_VIEW);
+    pass_case_close(c);
+}
+
 /* ---- the runner ---- */
 
 static void the_runner_stops_and_dumps(void **state)
@@ -450,6 +486,8 @@ int main(void)
         cmocka_unit_test(orders_need_less_memory),
         cmocka_unit_test(living_values_do_not_overlap),
         cmocka_unit_test(results_overwrite_operands),
+        cmocka_unit_test(pieces_are_views),
+        cmocka_unit_test(growing_concats_copy_nothing),
         cmocka_unit_test(the_runner_stops_and_dumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
