@@ -236,8 +236,8 @@ static void algorithms_fit_the_shapes(void **state)
     assert_int_equal(planned(c, 2), ALGO_IM2COL);
     assert_int_equal(planned(c, 3), ALGO_DIRECT);
     assert_true(maker(c, 2)->plan.scratch_bytes > 0);
-    assert_true(maker(c, 0)->plan.macs == 32 * 32 * 9 * 14 * 14);
-    assert_true(maker(c, 1)->plan.macs == 32 * 9 * 14 * 14);
+    assert_true(maker(c, 0)->plan.macs == INT64_C(32) * 32 * 9 * 14 * 14);
+    assert_true(maker(c, 1)->plan.macs == INT64_C(32) * 9 * 14 * 14);
     pass_case_close(c);
     c = plan_with("c99", CONV_AUTO);
     for (int i = 0; i < 4; i++) {
@@ -335,7 +335,7 @@ static void orders_need_less_memory(void **state)
 {
     (void)state;
     PassCase *c = after(branches, "c99", NULL);
-    assert_true(c->g->arena_bytes < 2 * 4096 * 4);
+    assert_true(c->g->arena_bytes < INT64_C(2) * 4096 * 4);
     assert_true(c->g->arena_bytes >= c->g->arena_floor);
     pass_case_close(c);
 }
