@@ -190,7 +190,8 @@ static bool parse_option(Arena *a, Diag *d, Command command, int argc, char **ar
     bool is_long = arg[1] == '-';
     const char *name = arg + 2, *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = !is_long ? 0 : equals ? (size_t)(equals - name) : strlen(name);
-    const Option *opt = find_option(command, name, n, is_long ? '\0' : arg[1]);
+    char letter = arg[1];
+    const Option *opt = find_option(command, name, n, letter == '-' ? 0 : letter);
     if (opt == NULL || (!is_long && arg[2]))
         return usage_error(d, "unknown option \"%s\"", arg);
     const char *value = equals ? equals + 1 : NULL;

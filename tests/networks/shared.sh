@@ -18,6 +18,12 @@ for dim in $dims; do
     set -- "$@" --dim "$dim"
 done
 
+# Outputs that are small differences of large numbers: the reference, computed in single precision,
+# is itself off by more than the default tolerance.
+case $(basename "$dir") in
+yolox-nano-416) set -- "$@" --atol 1e-3 ;;
+esac
+
 status=0
 "$bin/cnncc" verify "$dir/model.onnx" --test-data "$dir/test_data_set_0" "$@" || status=$?
 if [ $status = 3 ]; then
