@@ -36,7 +36,7 @@ static bool copy_part(Lower *lw, const Node *n, const char *verb, const Value *p
                       const Value *to, int64_t to_at, const Value *from, int64_t from_at)
 {
     Nest nest;
-    int64_t stride[NEST_AXES];
+    int64_t stride[NEST_AXES] = {0};
     nest_space(&nest, part);
     strides_of(to, stride);
     nest_strided(lw, &nest, "out", to, to_at, stride);
@@ -52,7 +52,7 @@ static bool copy_part(Lower *lw, const Node *n, const char *verb, const Value *p
 /* Elements in memory from index 0 to logical index `first` of the axis. */
 static int64_t offset_along(const Value *v, int axis, int64_t first)
 {
-    int64_t stride[NEST_AXES];
+    int64_t stride[NEST_AXES] = {0};
     strides_of(v, stride);
     return v->layout.block > 1 && axis == 1 ? first / v->layout.block * stride[1]
                                             : first * stride[axis];

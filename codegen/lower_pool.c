@@ -223,8 +223,9 @@ static void set_axes(Pool *p, const Value *in, const Value *out)
 {
     for (int i = 0; i < p->n; i++) {
         int64_t x = in->shape.dim[i + 2], y = out->shape.dim[i + 2];
-        p->axis[i] = window_axis(&p->p->w, i, x, y, MAX_SEGMENTS_PER_AXIS);
-        p->guarded = p->guarded || p->axis[i].guarded;
+        const Axis a = window_axis(&p->p->w, i, x, y, MAX_SEGMENTS_PER_AXIS);
+        p->guarded |= a.guarded;
+        p->axis[i] = a;
     }
 }
 

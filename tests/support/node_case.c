@@ -199,8 +199,10 @@ void node_case_check(NodeCase *c, int out_block, double rtol, double atol)
     interpret(c, in, want);
     place(c, out_block);
     Program *p = codegen_lower(c->g);
-    if (p == NULL)
+    if (p == NULL) {
         fail_msg("lowering %s failed", op_info(c->node->op)->name);
+        return;
+    }
     void *inputs[NODE_CASE_VALUES] = {0}, *outputs[NODE_CASE_VALUES] = {0};
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i] && c->in[i]->is_input)

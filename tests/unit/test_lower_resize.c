@@ -40,7 +40,7 @@ static void resize(const char *target, uint64_t seed)
     node_case_input(&c, types[type], rank, dims, block, NULL, false);
     bool crop = p.coord == COORD_TF_CROP_AND_RESIZE, factors = node_case_random(&c, 2);
     float roi[2 * MAX_RANK] = {0}, scales[MAX_RANK];
-    int64_t n = rank, n_roi = 2 * rank;
+    int64_t n = rank, n_roi = 2 * n;
     for (int i = 0; i < rank; i++) {
         roi[i] = crop && i > 1 ? 0.1f : 0;
         roi[rank + i] = crop && i > 1 ? 1.2f : 1;

@@ -51,7 +51,7 @@ static const struct {
 };
 
 /* Runs f over n points (a multiple of LANES). */
-static void run(VMath f, const char *target, const float *x, const float *y, float *out, int n)
+static void run(VMath f, const char *target, float *x, float *y, float *out, int n)
 {
     Arena *a = arena_new(0);
     assert_int_equal(setjmp(*arena_on_oom(a)), 0);
@@ -69,7 +69,7 @@ static void run(VMath f, const char *target, const float *x, const float *y, flo
     const char *why = "";
     if (!kernel_verify(a, k, true, &why))
         fail_msg("%s", why);
-    void *mem[3] = {(void *)(uintptr_t)x, y ? (void *)(uintptr_t)y : out, out};
+    void *mem[3] = {x, y ? y : out, out};
     if (!kernel_eval(a, k, mem, &why))
         fail_msg("%s", why);
     arena_free(a);
