@@ -111,7 +111,7 @@ static void emit_taps(Pool *p, int i, Affine at)
 {
     static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
         {"kx", "", ""}, {"ky", "kx", ""}, {"kz", "ky", "kx"}};
-    if (i == p->n) {
+    if (i == p->n || i == MAX_SPATIAL) { /* the second says to compilers what the first implies */
         accumulate(
             p, kb_load(p->b, p->in, aff_add(p->in_plane, aff_mul(at, p->pixel)), p->type.lanes));
         return;
@@ -189,7 +189,7 @@ static void emit_axis(Pool *p, int i, bool outermost)
 {
     static const char *const names[MAX_SPATIAL][MAX_SPATIAL] = {
         {"ox", "", ""}, {"oy", "ox", ""}, {"oz", "oy", "ox"}};
-    if (i == p->n) {
+    if (i == p->n || i == MAX_SPATIAL) { /* the second says to compilers what the first implies */
         emit_output(p);
         return;
     }
