@@ -68,25 +68,98 @@ static KExpr *term(KBuilder *b, const Term *t)
     return t->let ? kb_use(b, t->let) : kb_get2(b, t->reg, aff(t->i), aff(t->j));
 }
 
-/* sum of coefficient[k] * terms[k]; zero terms cost nothing. */
-static KExpr *combine(KBuilder *b, const double *coefficient, const Term *terms, int n, int lanes)
+static bool is_zero(const Term *t)
 {
-    KExpr *sum = NULL;
-    for (int k = 0; k < n; k++) {
+    return t->let == NULL && t->reg == NULL;
+}
+
+/* sum of coefficient[k] * terms[k] over k = first, first + step, …; NULL when nothing is left. A
+ * term with coefficient 1 comes first, so that every product is part of a fused multiply-add. */
+static KExpr *combine(KBuilder *b, const double *coefficient, const Term *terms, int n, int first,
+                      int step)
+{
+    int start = -1;
+    for (int k = first; k < n; k += step)
+        if (coefficient[k] != 0.0 && !is_zero(&terms[k]) &&
+            (start < 0 || (coefficient[k] == 1.0 && coefficient[start] != 1.0)))
+            start = k;
+    if (start < 0)
+        return NULL;
+    KExpr *sum = term(b, &terms[start]);
+    int lanes = sum->type.lanes;
+    if (coefficient[start] == -1.0)
+        sum = kb_un(b, KO_NEG, sum);
+    else if (coefficient[start] != 1.0)
+        sum = kb_bin(b, KO_MUL, sum, kb_f32(b, coefficient[start], lanes));
+    for (int k = first; k < n; k += step) {
         double c = coefficient[k];
-        if (c == 0.0 || (terms[k].let == NULL && terms[k].reg == NULL))
+        if (k == start || c == 0.0 || is_zero(&terms[k]))
             continue;
         KExpr *x = term(b, &terms[k]);
-        if (sum == NULL)
-            sum = c == 1.0    ? x
-                  : c == -1.0 ? kb_un(b, KO_NEG, x)
-                              : kb_bin(b, KO_MUL, x, kb_f32(b, c, lanes));
-        else if (c == 1.0 || c == -1.0)
+        if (c == 1.0 || c == -1.0)
             sum = kb_bin(b, c > 0 ? KO_ADD : KO_SUB, sum, x);
         else
             sum = kb_fma(b, x, kb_f32(b, c, lanes), sum);
     }
-    return sum ? sum : kb_f32(b, 0.0, lanes);
+    return sum;
+}
+
+/* a + b or a - b where either may be NULL, which is zero. */
+static KExpr *add(Winograd *g, KOp op, KExpr *x, KExpr *y)
+{
+    if (x && y)
+        return kb_bin(g->b, op, x, y);
+    if (x || y == NULL)
+        return x ? x : kb_f32(g->b, 0.0, g->lanes);
+    return op == KO_ADD ? y : kb_un(g->b, KO_NEG, y);
+}
+
+static KExpr *use(Winograd *g, const KLet *let)
+{
+    return let ? kb_use(g->b, let) : NULL;
+}
+
+static const KLet *name(Winograd *g, const char *what, int i, KExpr *e)
+{
+    return e ? kb_let(g->b, arena_printf(g->lw->arena, "%s%d", what, i), e) : NULL;
+}
+
+/* out = B^T terms. The rows of a pair of points p, -p share their even part and, up to the sign,
+ * their odd part. */
+static void image_transform(Winograd *g, const Term *terms, KExpr **out)
+{
+    KBuilder *b = g->b;
+    int t = g->form->t;
+    out[0] = add(g, KO_ADD, combine(b, g->form->bt[0], terms, t, 0, 1), NULL);
+    out[t - 1] = add(g, KO_ADD, combine(b, g->form->bt[t - 1], terms, t, 0, 1), NULL);
+    for (int i = 1; i + 2 < t; i += 2) {
+        const KLet *even = name(g, "even", i, combine(b, g->form->bt[i], terms, t, 0, 2));
+        const KLet *odd = name(g, "odd", i, combine(b, g->form->bt[i], terms, t, 1, 2));
+        out[i] = add(g, KO_ADD, use(g, even), use(g, odd));
+        out[i + 1] = add(g, KO_SUB, use(g, even), use(g, odd));
+    }
+}
+
+/* out = A^T terms. Even rows take the sum of a pair of points, odd rows the difference. */
+static void output_transform(Winograd *g, const Term *terms, KExpr **out)
+{
+    KBuilder *b = g->b;
+    int t = g->form->t;
+    const KLet *part[2][MAX_T] = {{NULL}};
+    for (int i = 1; i + 2 < t; i += 2) {
+        part[0][i] =
+            name(g, "sum", i, kb_bin(b, KO_ADD, term(b, &terms[i]), term(b, &terms[i + 1])));
+        part[1][i] =
+            name(g, "diff", i, kb_bin(b, KO_SUB, term(b, &terms[i]), term(b, &terms[i + 1])));
+    }
+    for (int r = 0; r < g->form->m; r++) {
+        Term paired[MAX_T] = {{0}};
+        paired[0] = terms[0];
+        paired[t - 1] = terms[t - 1];
+        for (int i = 1; i + 2 < t; i += 2)
+            paired[i].let = part[r % 2][i];
+        out[r] = combine(b, g->form->at[r], paired, t, 0, 1);
+    }
 }
 
 /* ---- the image: V = B^T d B ---- */
@@ -104,8 +177,10 @@ static void patch_row(Winograd *g, const ConvAxis *across, const TileRun *run, A
             terms[j].let = kb_let(b, arena_printf(g->lw->arena, "x%d_%lld", i, (long long)j),
                                   kb_load(b, g->x, at, g->lanes));
         }
+    KExpr *out[MAX_T];
+    image_transform(g, terms, out);
     for (int j = 0; j < g->form->t; j++)
-        kb_set2(b, d, aff(i), aff(j), combine(b, g->form->bt[j], terms, g->form->t, g->lanes));
+        kb_set2(b, d, aff(i), aff(j), out[j]);
 }
 
 /* Transforms the patch along y and stores it as tile `at` of the band. */
@@ -117,10 +192,12 @@ static void store_patch(Winograd *g, const KReg *d, Affine at)
         Term terms[MAX_T];
         for (int i = 0; i < t; i++)
             terms[i] = (Term){.reg = d, .i = i, .j = j};
+        KExpr *out[MAX_T];
+        image_transform(g, terms, out);
         for (int i = 0; i < t; i++) {
             int64_t point = (int64_t)(i * t + j) * g->ic_blocks * g->tiles;
             Affine to = aff_mul(aff_addc(at, point), g->lanes);
-            kb_store(b, g->v, to, combine(b, g->form->bt[i], terms, t, g->lanes));
+            kb_store(b, g->v, to, out[i]);
         }
     }
 }
@@ -261,8 +338,10 @@ static void store_row(Winograd *g, const KReg *d, int i, int width, Affine block
     Term terms[MAX_T];
     for (int j = 0; j < t; j++)
         terms[j] = (Term){.reg = d, .i = i, .j = j};
+    KExpr *out[4];
+    output_transform(g, terms, out);
     for (int j = 0; j < width; j++) {
-        KExpr *y = combine(b, g->form->at[j], terms, t, g->lanes);
+        KExpr *y = out[j];
         if (bias)
             y = kb_bin(b, KO_ADD, y, kb_use(b, bias));
         Affine at[3] = {q[0], aff_addc(q[1], i), aff_addc(q[2], j)};
@@ -310,8 +389,10 @@ static void output_tile(Winograd *g, Affine r, Affine q, Affine v, int width)
             terms[i].let = kb_let(b, arena_printf(g->lw->arena, "m%d_%d", i, j),
                                   kb_load(b, g->m, at, g->lanes));
         }
+        KExpr *out[4];
+        output_transform(g, terms, out);
         for (int i = 0; i < m; i++)
-            kb_set2(b, d, aff(i), aff(j), combine(b, g->form->at[i], terms, t, g->lanes));
+            kb_set2(b, d, aff(i), aff(j), out[i]);
     }
     Affine block = aff_add(aff_mul(g->oct, g->tile_n), v);
     Affine at[3] = {aff(0), aff_mul(aff_add(g->row0, r), m), aff_mul(q, m)};

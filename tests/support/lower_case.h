@@ -15,7 +15,7 @@ typedef struct LowerCase {
     Graph *g;
     Node *node;
     unsigned seed;
-    double tolerance; /* of |difference| / (1 + |value|); 0: exact */
+    double tolerance; /* of the greatest magnitude of the result; 0: exact */
     char describe[256];
 } LowerCase;
 
