@@ -13,9 +13,11 @@ Value *infer_operand(const Node *n, int i)
     return i < node_own_inputs(n) ? n->in[i] : NULL;
 }
 
-bool infer_require(Graph *g, const Node *n, int count)
+bool infer_require(Graph *g, const Node *n, int least, int most)
 {
-    for (int i = 0; i < count; i++) {
+    if (node_own_inputs(n) > most)
+        return node_error(g, n, "has %d operands, takes %d", node_own_inputs(n), most);
+    for (int i = 0; i < least; i++) {
         const Value *v = infer_operand(n, i);
         if (v == NULL)
             return node_error(g, n, "input %d is missing", i);

@@ -17,8 +17,9 @@
  * of a fused epilogue step. */
 Value *infer_operand(const Node *n, int i);
 
-/* Operands 0 … count-1 and output 0 are there and typed; otherwise a diagnostic. */
-bool infer_require(Graph *g, const Node *n, int count);
+/* Operands 0 … least-1 and output 0 are there and typed, and the operator has at most `most`
+ * operands; otherwise a diagnostic. */
+bool infer_require(Graph *g, const Node *n, int least, int most);
 
 /* Operand `i`, if present, has a floating-point type. */
 bool infer_require_float(Graph *g, const Node *n, int i);

@@ -23,7 +23,7 @@ static bool needs_float(OpKind op)
 
 bool infer_same_as_input(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     const Value *x = n->in[0];
     if (x->dtype == DT_BOOL && !op_has(n->op, T_MOVE))
@@ -35,7 +35,7 @@ bool infer_same_as_input(Graph *g, Node *n)
 
 bool infer_lrn(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !infer_require_rank(g, n, 2))
+    if (!infer_require(g, n, 1, 1) || !infer_require_rank(g, n, 2))
         return false;
     int64_t size = n->params.norm.size;
     if (size < 1 || size > INT32_MAX)
@@ -45,7 +45,7 @@ bool infer_lrn(Graph *g, Node *n)
 
 bool infer_softmax(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     AxisParams *p = &n->params.axis;
     int rank = n->in[0]->shape.rank;
@@ -65,7 +65,7 @@ static bool require_scalar(Graph *g, const Node *n, int i, const char *what)
 
 bool infer_clip(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !require_scalar(g, n, 1, "min") ||
+    if (!infer_require(g, n, 1, 3) || !require_scalar(g, n, 1, "min") ||
         !require_scalar(g, n, 2, "max"))
         return false;
     if (n->in[0]->dtype == DT_BOOL)
@@ -76,7 +76,7 @@ bool infer_clip(Graph *g, Node *n)
 /* The mask of Dropout was of the input's type before opset 10. */
 bool infer_dropout(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !infer_require_float(g, n, 0))
+    if (!infer_require(g, n, 1, 3) || !infer_require_float(g, n, 0))
         return false;
     const Value *x = n->in[0];
     DType mask = g->opset >= 1 && g->opset < 10 ? x->dtype : DT_BOOL;
@@ -85,7 +85,7 @@ bool infer_dropout(Graph *g, Node *n)
 
 bool infer_cast(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     if (dtype_size(n->params.ew.to) == 0)
         return node_error(g, n, "the type to cast to is missing or unknown");
@@ -109,10 +109,8 @@ bool infer_broadcast(Graph *g, Node *n)
 {
     int count = node_own_inputs(n);
     bool chain = n->op == OP_Min || n->op == OP_Max;
-    if (!infer_require(g, n, chain ? count : 2))
+    if (!infer_require(g, n, chain ? count : 2, chain ? count : 2))
         return false;
-    if (!chain && count > 2)
-        return node_error(g, n, "has %d operands, takes 2", count);
     Shape shape = n->in[0]->shape;
     for (int i = 0; i < count; i++) {
         if (n->in[i]->dtype == DT_BOOL)
@@ -128,7 +126,7 @@ bool infer_broadcast(Graph *g, Node *n)
 /* The slope broadcasts to the input, not the other way round. */
 bool infer_prelu(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2) || !infer_require_same_type(g, n, 1))
+    if (!infer_require(g, n, 2, 2) || !infer_require_same_type(g, n, 1))
         return false;
     const Value *x = n->in[0];
     Shape shape = x->shape;
@@ -158,7 +156,7 @@ static bool check_statistic(Graph *g, const Node *n, int i, int64_t channels)
 
 bool infer_batch_norm(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 5) || !infer_require_float(g, n, 0) || !infer_require_rank(g, n, 2))
+    if (!infer_require(g, n, 5, 5) || !infer_require_float(g, n, 0) || !infer_require_rank(g, n, 2))
         return false;
     const Value *x = n->in[0];
     for (int i = 1; i < 5; i++)

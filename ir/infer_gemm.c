@@ -22,7 +22,7 @@ static bool inner_error(Graph *g, const Node *n)
 
 bool infer_gemm(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2) || !check_types(g, n) || !infer_require_same_type(g, n, 2))
+    if (!infer_require(g, n, 2, 3) || !check_types(g, n) || !infer_require_same_type(g, n, 2))
         return false;
     const GemmParams *p = &n->params.gemm;
     const Shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
@@ -42,7 +42,7 @@ bool infer_gemm(Graph *g, Node *n)
 
 bool infer_matmul(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2) || !check_types(g, n))
+    if (!infer_require(g, n, 2, 2) || !check_types(g, n))
         return false;
     Shape a = n->in[0]->shape, b = n->in[1]->shape;
     if (a.rank == 0 || b.rank == 0)

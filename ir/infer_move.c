@@ -13,7 +13,7 @@ static const int64_t max_extent = INT64_C(1) << 58;
 bool infer_concat(Graph *g, Node *n)
 {
     int count = node_own_inputs(n);
-    if (!infer_require(g, n, count))
+    if (!infer_require(g, n, count, count))
         return false;
     Shape out = n->in[0]->shape;
     int64_t *axis = &n->params.axis.axis;
@@ -120,7 +120,7 @@ static bool check_border(Graph *g, const Node *n, int axis, int64_t pad)
 
 bool infer_pad(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !take_pads(g, n))
+    if (!infer_require(g, n, 1, 4) || !take_pads(g, n))
         return false;
     const PadParams *p = &n->params.pad;
     Shape out = n->in[0]->shape;
@@ -192,7 +192,7 @@ bool infer_slice(Graph *g, Node *n)
     const int64_t *starts, *ends, *steps;
     int64_t n_starts, n_ends, n_steps;
     int axes[MAX_RANK] = {0};
-    if (!infer_require(g, n, 1) || !infer_ints(g, n, 1, "starts", &starts, &n_starts) ||
+    if (!infer_require(g, n, 1, 5) || !infer_ints(g, n, 1, "starts", &starts, &n_starts) ||
         !infer_ints(g, n, 2, "ends", &ends, &n_ends) ||
         !infer_ints(g, n, 4, "steps", &steps, &n_steps))
         return false;
@@ -267,7 +267,7 @@ static bool take_sizes(Graph *g, Node *n, int64_t extent)
 
 bool infer_split(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 2))
         return false;
     SplitParams *p = &n->params.split;
     Shape out = n->in[0]->shape;
@@ -294,7 +294,7 @@ bool infer_split(Graph *g, Node *n)
 
 bool infer_gather(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2))
+    if (!infer_require(g, n, 2, 2))
         return false;
     const Value *x = n->in[0], *indices = n->in[1];
     int64_t *axis = &n->params.axis.axis;

@@ -178,10 +178,10 @@ static bool resize(Graph *g, Node *n, int scales_at, int sizes_at)
 
 bool infer_resize(Graph *g, Node *n)
 {
-    return infer_require(g, n, 1) && resize(g, n, 2, 3);
+    return infer_require(g, n, 1, 4) && resize(g, n, 2, 3);
 }
 
 bool infer_upsample(Graph *g, Node *n)
 {
-    return infer_require(g, n, 1) && resize(g, n, 1, -1);
+    return infer_require(g, n, 1, 2) && resize(g, n, 1, -1);
 }

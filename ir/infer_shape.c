@@ -16,7 +16,7 @@ static bool too_many_axes(Graph *g, const Node *n, int64_t rank)
 
 bool infer_flatten(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     const Value *x = n->in[0];
     int64_t *axis = &n->params.axis.axis;
@@ -75,7 +75,7 @@ bool infer_reshape(Graph *g, Node *n)
 {
     Shape out;
     int rest;
-    if (!infer_require(g, n, 1) || !wanted_shape(g, n, &out, &rest))
+    if (!infer_require(g, n, 1, 2) || !wanted_shape(g, n, &out, &rest))
         return false;
     const Value *x = n->in[0];
     int64_t known, have = shape_numel(&x->shape);
@@ -140,7 +140,7 @@ static void name_unit_axes(AxisParams *p, const Shape *x)
 
 bool infer_squeeze(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !take_axes(g, n))
+    if (!infer_require(g, n, 1, 2) || !take_axes(g, n))
         return false;
     AxisParams *p = &n->params.axis;
     const Value *x = n->in[0];
@@ -162,7 +162,7 @@ bool infer_squeeze(Graph *g, Node *n)
 
 bool infer_unsqueeze(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !take_axes(g, n))
+    if (!infer_require(g, n, 1, 2) || !take_axes(g, n))
         return false;
     const AxisParams *p = &n->params.axis;
     const Value *x = n->in[0];
@@ -183,7 +183,7 @@ bool infer_unsqueeze(Graph *g, Node *n)
 
 bool infer_transpose(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     PermParams *p = &n->params.perm;
     const Value *x = n->in[0];
@@ -207,7 +207,7 @@ bool infer_expand(Graph *g, Node *n)
 {
     const int64_t *list;
     int64_t count, numel;
-    if (!infer_require(g, n, 1) || !infer_ints(g, n, 1, "shape", &list, &count))
+    if (!infer_require(g, n, 1, 2) || !infer_ints(g, n, 1, "shape", &list, &count))
         return false;
     if (count > MAX_RANK)
         return too_many_axes(g, n, count);
@@ -232,7 +232,7 @@ static int64_t clamp_position(int64_t at, int64_t rank)
 
 bool infer_shape(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1))
+    if (!infer_require(g, n, 1, 1))
         return false;
     ShapeParams *p = &n->params.shape;
     int64_t rank = n->in[0]->shape.rank;
@@ -246,7 +246,7 @@ bool infer_constant_of_shape(Graph *g, Node *n)
 {
     const int64_t *list;
     int64_t count;
-    if (!infer_require(g, n, 1) || !infer_ints(g, n, 0, "shape", &list, &count))
+    if (!infer_require(g, n, 1, 1) || !infer_ints(g, n, 0, "shape", &list, &count))
         return false;
     if (count > MAX_RANK)
         return too_many_axes(g, n, count);

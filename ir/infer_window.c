@@ -144,7 +144,7 @@ static bool check_group(Graph *g, const Node *n, int64_t group)
 
 bool infer_conv(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2) || !infer_require_rank(g, n, 3))
+    if (!infer_require(g, n, 2, 3) || !infer_require_rank(g, n, 3))
         return false;
     ConvParams *p = &n->params.conv;
     const Shape *x = &n->in[0]->shape, *weight = &n->in[1]->shape;
@@ -200,7 +200,7 @@ static bool transpose_axis(Graph *g, const Node *n, ConvParams *p, int i, int64_
 
 bool infer_conv_transpose(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2) || !infer_require_rank(g, n, 3))
+    if (!infer_require(g, n, 2, 3) || !infer_require_rank(g, n, 3))
         return false;
     ConvParams *p = &n->params.conv;
     const Shape *x = &n->in[0]->shape, *weight = &n->in[1]->shape;
@@ -243,7 +243,7 @@ static bool check_pool_pads(Graph *g, const Node *n, const Window *w)
 bool infer_pool(Graph *g, Node *n)
 {
     PoolParams *p = &n->params.pool;
-    if (!infer_require(g, n, 1) || !infer_window(g, n, &p->w))
+    if (!infer_require(g, n, 1, 1) || !infer_window(g, n, &p->w))
         return false;
     bool any_type = n->op == OP_MaxPool;
     if (!any_type && !infer_require_float(g, n, 0))
@@ -265,7 +265,7 @@ bool infer_pool(Graph *g, Node *n)
 
 bool infer_global_pool(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1) || !infer_require_float(g, n, 0) || !infer_require_rank(g, n, 2))
+    if (!infer_require(g, n, 1, 1) || !infer_require_float(g, n, 0) || !infer_require_rank(g, n, 2))
         return false;
     Shape out = n->in[0]->shape;
     for (int i = 2; i < out.rank; i++) {
@@ -292,7 +292,7 @@ static bool unpool_shape(Graph *g, const Node *n, const Window *w, Shape *out)
 bool infer_max_unpool(Graph *g, Node *n)
 {
     PoolParams *p = &n->params.pool;
-    if (!infer_require(g, n, 2) || !infer_window(g, n, &p->w))
+    if (!infer_require(g, n, 2, 3) || !infer_window(g, n, &p->w))
         return false;
     const Value *x = n->in[0], *indices = n->in[1];
     if (indices->dtype != DT_I64)
