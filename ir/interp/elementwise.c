@@ -178,7 +178,7 @@ static int64_t binary_i64(OpKind op, int64_t a, int64_t b, bool is_unsigned)
     }
 }
 
-/* Limits of Clip for integers; `none` when a limit is absent. */
+/* Limits of Clip for integers; either may be absent. */
 typedef struct Limits {
     bool has_lo, has_hi;
     int64_t lo, hi;

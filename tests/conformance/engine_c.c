@@ -42,7 +42,8 @@ static const char *declared_name(const char *line, size_t *n)
     static const char *const letters =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     const char *name = NULL;
-    if (strncmp(line, "static ", 7) && strncmp(line, "SIMD ", 5) && strncmp(line, "typedef ", 8))
+    if (strncmp(line, "static ", 7) != 0 && strncmp(line, "SIMD ", 5) != 0 &&
+        strncmp(line, "typedef ", 8) != 0)
         return NULL;
     while (*line && strchr("([=;\n", *line) == NULL) {
         size_t length = strspn(line, letters);
