@@ -76,8 +76,8 @@ static bool ew_operands(Lower *lw, Nest *nest, EwNode *e)
         any = true;
         e->slot[i] = nest->n - 1;
         nest_operand(lw, nest, out, i < 3 ? (const char *[]){"x", "y", "z"}[i] : "operand", v);
-        int64_t lane = nest->op[nest->n - 1].stride[nest->rank - 1];
-        unpadded = unpadded || (out->layout.block > 1 && v->layout.block <= 1 && lane != 0);
+        if (out->layout.block > 1 && v->layout.block <= 1)
+            unpadded = unpadded || nest->op[nest->n - 1].stride[nest->rank - 1] != 0;
     }
     return unpadded;
 }
