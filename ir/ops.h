@@ -14,7 +14,9 @@ enum {
     T_EPILOGUE = 1 << 5,    /* its kernel applies fused elementwise steps to the result */
     T_MOVE = 1 << 6,        /* copies elements without computing: any dtype */
     T_SHAPE_ONLY = 1 << 7,  /* depends on the shape of its input, not on the data */
-    T_INPLACE = 1 << 8,     /* out[0] may overwrite in[0] when shapes and layouts agree */
+    T_INPLACE = 1 << 8,     /* out[0] may overwrite in[0] when shapes and layouts agree. Without a
+                               trait: it may also overwrite an operand of a fused step, since that
+                               is read at the very position that is stored next, once */
 };
 
 typedef struct OpInfo {

@@ -4,8 +4,9 @@
  * and the offset there; for every storage its size, kind and the span of nodes during which it
  * holds something. Sharing is decided here and nowhere else:
  *   - the result of a view, Split or Slice lies where it lies in the operand, if it is contiguous;
- *   - the result of a T_INPLACE node overwrites in[0] when in[0], and everything that overlaps it,
- *     is not read later;
+ *   - the result overwrites an operand that is read, element for element, where the result is
+ * stored (operands of elementwise nodes and of fused steps), when neither it nor anything that
+ * overlaps it is read later;
  *   - parts of a Concat are made right inside the result when they lie one after another there.
  * A storage belongs to at most one graph output, which then fills it from end to end. */
 #include "passes/lifetime.h"
@@ -184,19 +185,41 @@ static bool dies_at(const Lifetimes *l, const Value *v, int position)
     return true;
 }
 
-static bool may_overwrite(const Lifetimes *l, const Node *n, int position)
+/* Whether the node reads operand k at the position that it is about to store, and nowhere else. */
+static bool is_pointwise(const Node *n, int k)
 {
-    const Value *in = n->in[0], *out = n->out[0];
+    return k >= node_own_inputs(n) ||
+           (op_has(n->op, T_ELEMENTWISE) && (k > 0 || op_has(n->op, T_INPLACE)));
+}
+
+/* Whether what operand k lies in is read by the node in another way too. */
+static bool is_read_elsewhere(const Lifetimes *l, const Node *n, int k)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && i != k && overlap(l, n->in[k], n->in[i]) &&
+            (n->in[i] != n->in[k] || !is_pointwise(n, i)))
+            return true;
+    return false;
+}
+
+static bool may_overwrite(const Lifetimes *l, const Node *n, int k, int position)
+{
+    const Value *in = n->in[k], *out = n->out[0];
+    if (in == NULL || !is_pointwise(n, k) || in->dtype != out->dtype ||
+        !shape_equal(&in->shape, &out->shape) || in->layout.block != out->layout.block)
+        return false;
     PlaceKind kind = storage_of(l, in)->kind;
-    if (!op_has(n->op, T_INPLACE) || n->n_out != 1 || (kind != PLACE_ARENA && kind != PLACE_OUTPUT))
-        return false;
-    if (in->dtype != out->dtype || !shape_equal(&in->shape, &out->shape) ||
-        in->layout.block != out->layout.block)
-        return false;
-    for (int i = 1; i < n->n_in; i++) /* other operands must not lie in what is overwritten */
-        if (n->in[i] && n->in[i] != in && overlap(l, in, n->in[i]))
-            return false;
-    return dies_at(l, in, position);
+    return (kind == PLACE_ARENA || kind == PLACE_OUTPUT) && !is_read_elsewhere(l, n, k) &&
+           dies_at(l, in, position);
+}
+
+/* The operand that the result overwrites; -1 when there is none. */
+static int overwritten(const Lifetimes *l, const Node *n, int position)
+{
+    for (int k = 0; k < n->n_in && n->n_out == 1; k++)
+        if (may_overwrite(l, n, k, position))
+            return k;
+    return -1;
 }
 
 /* ---- Concat ---- */
@@ -255,10 +278,11 @@ static void decide_sharing(Lifetimes *l)
         const Node *n = g->nodes[i];
         if (n->n_in == 0 || n->in[0] == NULL)
             continue;
+        int k = is_view(n) ? -1 : overwritten(l, n, i);
         if (n->op == OP_Concat)
             place_parts(l, n);
-        else if (may_overwrite(l, n, i) && !is_view(n))
-            join(l, n->out[0], n->in[0], 0);
+        else if (k >= 0)
+            join(l, n->out[0], n->in[k], 0);
         else
             place_results(l, n);
     }

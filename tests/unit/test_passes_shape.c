@@ -407,6 +407,29 @@ static void results_overwrite_operands(void **state)
     pass_case_close(c);
 }
 
+/* The sum of a residual block overwrites the branch that came along, unless the convolution reads
+ * that too. */
+static void sums_overwrite_residuals(void **state)
+{
+    (void)state;
+    PassCase *c = after(block, "c99", NULL);
+    assert_int_equal(c->g->arena_bytes, 32 * 64 * 4);
+    pass_case_close(c);
+    c = after(
+        "net (float[1,16,8,8] X) => (float[1,16,8,8] Y) < float[16,16,3,3] w = {random 1 0.1},"
+        " float[16,16,1,1] w0 = {random 2 0.1} >"
+        "{ a = Conv<kernel_shape=[1,1]>(X, w0)  b = Conv<kernel_shape=[1,1]>(a, w0)"
+        "  c = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(b, w)  d = Add(c, a)"
+        "  e = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(d, w)  f = Add(e, d)"
+        "  Y = Softmax<axis=3>(f) }",
+        "c99", NULL);
+    const Node *first = c->g->nodes[2], *second = c->g->nodes[3];
+    assert_true(first->n_epilogue == 1 && second->n_epilogue == 1);
+    assert_int_equal(first->out[0]->place.offset, c->g->nodes[0]->out[0]->place.offset);
+    assert_int_not_equal(second->out[0]->place.offset, first->out[0]->place.offset);
+    pass_case_close(c);
+}
+
 static void pieces_are_views(void **state)
 {
     (void)state;
@@ -486,6 +509,7 @@ int main(void)
         cmocka_unit_test(orders_need_less_memory),
         cmocka_unit_test(living_values_do_not_overlap),
         cmocka_unit_test(results_overwrite_operands),
+        cmocka_unit_test(sums_overwrite_residuals),
         cmocka_unit_test(pieces_are_views),
         cmocka_unit_test(growing_concats_copy_nothing),
         cmocka_unit_test(the_runner_stops_and_dumps),
