@@ -16,6 +16,7 @@ enum {
     MAX_GEMM_ROWS = 14,
     MAX_GEMM_VECTORS = 8,
     MAX_DEPTHWISE_ROWS = 14,
+    SMALL_TILE = 14, /* pixels of several rows */
 };
 
 static int64_t output_width(const Node *n)
@@ -23,20 +24,15 @@ static int64_t output_width(const Node *n)
     return n->out[0]->shape.dim[n->out[0]->shape.rank - 1];
 }
 
-enum { SMALL_TILE = 14 };
-
-/* Pixels that the direct kernel tiles together: the whole image of a 1x1 convolution, several rows
- * of a small image, otherwise a row. */
-static int64_t direct_pixels(const Node *n)
+/* Pixels of what the direct kernel takes as a row: the whole image of a 1x1 convolution. */
+static int64_t direct_row(const Node *n)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
-    int64_t width = output_width(n), height = y->rank > 3 ? y->dim[y->rank - 2] : 1;
-    int64_t rows = width > 0 && width <= SMALL_TILE ? SMALL_TILE / width : 1;
     const Window *w = &n->params.conv.w;
     for (int i = 0; i < w->n; i++)
         if (n->op != OP_Conv || w->kernel[i] != 1 || w->stride[i] != 1 ||
             x->dim[2 + i] != y->dim[2 + i])
-            return width * (rows < height ? rows : height);
+            return output_width(n);
     return shape_range_numel(y, 2, y->rank);
 }
 
@@ -118,15 +114,33 @@ static void plan_depthwise(Graph *g, Node *n)
     n->plan.why = "one input channel for each output channel";
 }
 
+/* The tile of the direct kernel: part of a row, or several whole rows of a small image. */
+static Tile direct_tile(const Graph *g, const Node *n, TileProblem p)
+{
+    const Shape *y = &n->out[0]->shape;
+    int64_t width = p.rows, height = y->rank > 3 ? y->dim[y->rank - 2] : 1;
+    Tile best = cost_best_tile(g->target, &p);
+    if (width != output_width(n))
+        return best;
+    for (int64_t r = 2; r <= height && r * width <= SMALL_TILE; r++) {
+        p.rows = r * width;
+        Tile t = cost_best_tile(g->target, &p);
+        t.cycles /= (double)r;
+        if (t.m == p.rows && t.cycles < best.cycles)
+            best = t;
+    }
+    return best;
+}
+
 /* Where the vector kernel is not legal (ConvTranspose has no other), one lane is. */
 static void plan_direct(Graph *g, Node *n)
 {
     int lanes = direct_illegal(g, n) ? 1 : g->target->lanes;
     int64_t channels = group_outputs(n);
-    TileProblem p = {direct_pixels(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
+    TileProblem p = {direct_row(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
                      lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
-    Tile t = cost_best_tile(g->target, &p);
+    Tile t = direct_tile(g, n, p);
     n->plan.algo = ALGO_DIRECT;
     n->plan.lanes = lanes;
     set_tile(&n->plan, &t);
