@@ -101,6 +101,27 @@ static void test_pins_dimensions(void **state)
     cnncc_free(m);
 }
 
+static void test_runs_scalars(void **state)
+{
+    (void)state;
+    cnncc_model *m = load_text("<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                               "agraph (float x) => (float y) { y = Sqrt (x) }\n",
+                               NULL);
+    cnncc_context *c;
+    cnncc_tensor t;
+    float x = 6.25f, y = 0;
+    const void *in[] = {&x};
+    void *out[] = {&y};
+    assert_int_equal(cnncc_output(m, 0, &t), CNNCC_OK);
+    assert_int_equal(t.rank, 0);
+    assert_int_equal(t.count, 1);
+    assert_int_equal(cnncc_context_new(m, &c), CNNCC_OK);
+    assert_int_equal(cnncc_run(c, in, out), CNNCC_OK);
+    assert_true(y == 2.5f);
+    cnncc_context_free(c);
+    cnncc_free(m);
+}
+
 static void count_line(void *user, cnncc_severity severity, const char *line)
 {
     if (severity == CNNCC_ERROR && strlen(line) > 0)
@@ -218,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_describes_and_runs),
         cmocka_unit_test(test_pins_dimensions),
+        cmocka_unit_test(test_runs_scalars),
         cmocka_unit_test(test_errors_are_values),
         cmocka_unit_test(test_null_buffers_are_refused),
         cmocka_unit_test(test_threads_share_a_model),
