@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEARCH_WORK = 20000000, MAX_SEARCH_STEPS = 2000 }; /* some hundredths of a second */
+enum {
+    MANY_ITEMS = 5000,
+    SEARCH_WORK = 20000000,
+    MAX_SEARCH_STEPS = 2000
+}; /* some hundredths of a second */
 
 /* A piece of the arena with the span of its life, both ends included. */
 typedef struct Item {
@@ -130,7 +134,8 @@ static int64_t pack_best(Arena *a, Item *items, int n, int64_t floor)
     int64_t best_total = INT64_MAX;
     if (n == 0)
         return 0;
-    for (size_t i = 0; i < sizeof orders / sizeof orders[0] && best_total > floor; i++) {
+    size_t n_orders = n <= MANY_ITEMS ? sizeof orders / sizeof orders[0] : 1;
+    for (size_t i = 0; i < n_orders && best_total > floor; i++) {
         Item *trial = arena_grow(a, items, (size_t)n, (size_t)n, sizeof(Item));
         qsort(trial, (size_t)n, sizeof(Item), orders[i]);
         int64_t total = pack_items(placed, trial, n);
