@@ -49,7 +49,7 @@ bool infer_softmax(Graph *g, Node *n)
         return false;
     AxisParams *p = &n->params.axis;
     int rank = n->in[0]->shape.rank;
-    if (!infer_axis(g, n, &p->axis, rank, p->coerce_2d ? rank + 1 : rank))
+    if (!infer_axis(g, n, &p->axis, rank, rank))
         return false;
     return infer_same_as_input(g, n);
 }
