@@ -115,8 +115,8 @@ bool lower_ew(Lower *lw, const Node *n)
     for (char *c = name; *c && *c != '_'; c++)
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
     const char *note = arena_printf(lw->arena, "%s of %s, elementwise", op, dims);
-    bool ok = nest.extent[n->out[0]->layout.block > 1] == 0 ||
-              nest_emit(lw, n, name, note, &nest, ew_body, &e);
+    bool no_full_block = has_tail && nest.extent[1] == 0;
+    bool ok = no_full_block || nest_emit(lw, n, name, note, &nest, ew_body, &e);
     if (ok && has_tail)
         ok = nest_emit(lw, n, arena_printf(lw->arena, "%s_tail", name),
                        arena_printf(lw->arena, "%s, the last channels", note), &tail, ew_body, &e);
