@@ -119,6 +119,8 @@ typedef struct Printer {
     Arena *arena;
     Names names;
     struct Uses *uses;
+    struct Pointer *pointers; /* that the open blocks have declared */
+    int n_pointers, cap_pointers;
     Text out;
 } Printer;
 
@@ -140,6 +142,16 @@ void print_condition(Printer *p, Text *out, const Affine *a);
 char *reg_name(Printer *p, const KReg *r, const Affine idx[2]);
 /* A loop that runs once is printed as its body, its variable as a number. */
 bool runs_once(const KVar *v);
+/* Terms by falling size of their factor, loops that run once as numbers. */
+Affine affine_tidy(const Affine *a);
+/* Whether a statement is printed: not an empty loop, not a LET that nobody reads. */
+bool stmt_is_live(const Printer *p, const KStmt *s);
+
+/* Declares the pointers of a block (emit_pointer.c); what it returns goes to pointers_close. */
+int pointers_open(Printer *p, int indent, const KStmt *block);
+void pointers_close(Printer *p, int first);
+/* The declared pointer that an access can go through, and how many elements behind it; or NULL. */
+const char *pointer_for(const Printer *p, const KBuf *buf, const Affine *at, int64_t *offset);
 
 /* How tightly C operators bind. */
 enum {

@@ -54,13 +54,13 @@ static void print_target(const Emit *e, Text *out)
     if (t->target) {
         text_puts(out, "#if defined(__clang__)\n");
         text_add(out,
-                 "#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = "
-                 "function)\n",
+                 "#pragma clang attribute push(__attribute__((target(\"%s\"))), \\\n"
+                 "                             apply_to = function)\n",
                  t->target);
         if (t->vector_bits)
             text_add(out,
-                     "#pragma clang attribute push(__attribute__((min_vector_width(%d))), "
-                     "apply_to = function)\n",
+                     "#pragma clang attribute push(__attribute__((min_vector_width(%d))), \\\n"
+                     "                             apply_to = function)\n",
                      t->vector_bits);
         text_puts(out, "#endif\n");
     }

@@ -33,9 +33,7 @@ bool runs_once(const KVar *v)
     return v->lo < v->hi && v->hi - v->lo <= v->step;
 }
 
-/* Terms by falling size of their factor, as one would write row * width + column; loops that run
- * once are numbers. */
-static Affine tidy(const Affine *a)
+Affine affine_tidy(const Affine *a)
 {
     Affine r = {.c = a->c};
     for (int i = 0; i < a->n; i++) {
@@ -92,7 +90,7 @@ static void print_half(Printer *p, Text *out, const Affine *a, int sign)
 
 void print_affine(Printer *p, Text *out, const Affine *a, int least)
 {
-    Affine s = tidy(a);
+    Affine s = affine_tidy(a);
     bool atom = s.n == 0 || (s.n == 1 && s.c == 0 && s.t[0].k == 1);
     bool parentheses = !atom && least > BIND_ADD;
     text_puts(out, parentheses ? "(" : "");
@@ -115,7 +113,7 @@ void print_affine(Printer *p, Text *out, const Affine *a, int least)
 
 void print_condition(Printer *p, Text *out, const Affine *a)
 {
-    Affine s = tidy(a);
+    Affine s = affine_tidy(a);
     bool variable = false;
     for (int i = 0; i < s.n; i++)
         variable = variable || s.t[i].k > 0;
@@ -134,7 +132,7 @@ static void print_index(Printer *p, Text *out, const Affine *at, const KExpr *dy
         print_expr(p, out, dyn, BIND_UNARY);
         if (scale != 1)
             text_add(out, " * %s", int_literal(p->arena, scale));
-        Affine s = tidy(at);
+        Affine s = affine_tidy(at);
         if (s.n == 0 && s.c == 0)
             return;
         text_puts(out, " + ");
@@ -145,15 +143,14 @@ static void print_index(Printer *p, Text *out, const Affine *at, const KExpr *dy
 void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const KExpr *dyn,
                  int64_t scale, bool vector)
 {
-    text_puts(out, name_of(&p->names, buf));
-    Affine s = tidy(at);
-    if (vector && dyn == NULL && s.n == 0 && s.c == 0)
+    int64_t offset = 0;
+    const char *pointer = dyn ? NULL : pointer_for(p, buf, at, &offset);
+    const Affine place = pointer ? aff(offset) : affine_tidy(at);
+    text_puts(out, pointer ? pointer : name_of(&p->names, buf));
+    if (vector && dyn == NULL && place.n == 0 && place.c == 0)
         return;
     text_puts(out, vector ? " + " : "[");
-    if (vector && dyn == NULL && s.n == 0 && s.c < 0)
-        print_affine(p, out, at, BIND_POSTFIX);
-    else
-        print_index(p, out, at, dyn, scale);
+    print_index(p, out, &place, dyn, scale);
     text_puts(out, vector ? "" : "]");
 }
 

@@ -89,6 +89,11 @@ static bool is_live(const Uses *u, const KStmt *s)
     return s->kind != KS_FOR || s->var->lo < s->var->hi;
 }
 
+bool stmt_is_live(const Printer *p, const KStmt *s)
+{
+    return is_live(p->uses, s);
+}
+
 static void count_stmts(Uses *u, const KStmt *first)
 {
     size_t n = 0;
@@ -122,13 +127,41 @@ static bool element_occurs(const Uses *u, const KReg *r, const Affine idx[2])
            is_used(u, key_of_element(r, idx, IS_SET));
 }
 
-/* The first SET of an element, when it is among the statements right behind the declaration. */
+static bool expr_reads(const KExpr *e, const KReg *r, const Affine idx[2])
+{
+    if (e == NULL)
+        return false;
+    if (e->kind == KE_GET && e->reg == r && e->idx[0].c == idx[0].c && e->idx[1].c == idx[1].c)
+        return true;
+    return expr_reads(e->arg[0], r, idx) || expr_reads(e->arg[1], r, idx) ||
+           expr_reads(e->arg[2], r, idx) || expr_reads(e->dyn, r, idx);
+}
+
+static bool sets(const KStmt *s, const KReg *r, const Affine idx[2])
+{
+    return s->kind == KS_SET && s->reg == r && s->idx[0].c == idx[0].c && s->idx[1].c == idx[1].c;
+}
+
+/* Whether an element occurs in the statements of a list or deeper. */
+static bool stmts_mention(const KStmt *s, const KReg *r, const Affine idx[2])
+{
+    for (; s; s = s->next)
+        if (sets(s, r, idx) || expr_reads(s->expr, r, idx) || expr_reads(s->dyn, r, idx) ||
+            stmts_mention(s->body, r, idx))
+            return true;
+    return false;
+}
+
+/* The first SET of an element, when it is in the block of the declaration and no deeper block
+ * mentions the element before. */
 static const KStmt *first_set(const KStmt *reg, const Affine idx[2])
 {
-    for (const KStmt *s = reg->next; s && s->kind != KS_FOR && s->kind != KS_IF; s = s->next)
-        if (s->kind == KS_SET && s->reg == reg->reg && s->idx[0].c == idx[0].c &&
-            s->idx[1].c == idx[1].c)
+    for (const KStmt *s = reg->next; s; s = s->next) {
+        if (sets(s, reg->reg, idx))
             return s;
+        if (stmts_mention(s->body, reg->reg, idx))
+            return NULL;
+    }
     return NULL;
 }
 
@@ -253,52 +286,83 @@ static void print_store(Printer *p, int indent, const KStmt *s)
     text_line(&p->out, indent, text_str(&line));
 }
 
+/* Names that are given from here on end with the matching leave. */
+static Names *enter(Printer *p)
+{
+    Names *outside = ARENA_NEW(p->arena, Names);
+    *outside = p->names;
+    p->names = names_new(p->arena, outside);
+    return outside;
+}
+
+static void leave(Printer *p, const Names *outside)
+{
+    p->names = *outside;
+}
+
+/* A block in braces, with the pointers that it declares for itself. */
 static void print_block(Printer *p, int indent, const char *head, const KStmt *body)
 {
     text_line(&p->out, indent, head);
+    int pointers = pointers_open(p, indent + INDENT, body);
     print_stmts(p, indent + INDENT, body);
+    pointers_close(p, pointers);
     text_line(&p->out, indent, "}");
-}
-
-/* `for (…) {`. Shared: the part of a team's member. */
-static char *for_head(Printer *p, const KVar *v, bool shared)
-{
-    if (name_of(&p->names, v) == NULL)
-        name_give(&p->names, v, v->name);
-    const char *name = name_of(&p->names, v), *lo = int_literal(p->arena, v->lo);
-    const char *step = v->step == 1
-                           ? arena_printf(p->arena, "%s++", name)
-                           : arena_printf(p->arena, "%s += %lld", name, (long long)v->step);
-    if (!shared)
-        return arena_printf(p->arena, "for (ptrdiff_t %s = %s; %s < %s; %s) {", name, lo, name,
-                            int_literal(p->arena, v->hi), step);
-    const char *factor = v->step == 1 ? "" : arena_printf(p->arena, "%lld * ", (long long)v->step);
-    const char *start = v->lo == 0 ? "" : arena_printf(p->arena, "%s + ", lo);
-    long long n = (long long)((v->hi - v->lo + v->step - 1) / v->step);
-    const char *end = name_give(&p->names, NULL, arena_printf(p->arena, "%s_end", name));
-    text_line(&p->out, INDENT,
-              arena_printf(p->arena, "const ptrdiff_t %s = %s%steam_share(team, part + 1, %lld);",
-                           end, start, factor, n));
-    return arena_printf(p->arena,
-                        "for (ptrdiff_t %s = %s%steam_share(team, part, %lld); %s < %s; %s) {",
-                        name, start, factor, n, name, end, step);
 }
 
 static void print_for(Printer *p, int indent, const KStmt *s)
 {
-    if (runs_once(s->var))
+    const KVar *v = s->var;
+    if (runs_once(v)) {
         print_stmts(p, indent, s->body);
-    else
-        print_block(p, indent, for_head(p, s->var, false), s->body);
+        return;
+    }
+    Names *outside = enter(p);
+    const char *name = name_give(&p->names, v, v->name);
+    Text head = text_new(p->arena);
+    text_add(&head, "for (ptrdiff_t %s = %s; %s < %s; %s", name, int_literal(p->arena, v->lo), name,
+             int_literal(p->arena, v->hi), name);
+    text_add(&head, v->step == 1 ? "++) {" : " += %lld) {", (long long)v->step);
+    print_block(p, indent, text_str(&head), s->body);
+    leave(p, outside);
 }
 
+/* A parallel loop: the share of one member of the team. */
+static void print_shared_for(Printer *p, const KStmt *s)
+{
+    const KVar *v = s->var;
+    const char *end = name_give(&p->names, NULL, arena_printf(p->arena, "%s_end", v->name));
+    Names *outside = enter(p);
+    const char *name = name_give(&p->names, v, v->name), *lo = int_literal(p->arena, v->lo);
+    const char *factor = v->step == 1 ? "" : arena_printf(p->arena, "%lld * ", (long long)v->step);
+    const char *start = v->lo == 0 ? "" : arena_printf(p->arena, "%s + ", lo);
+    long long n = (long long)((v->hi - v->lo + v->step - 1) / v->step);
+    Text head = text_new(p->arena);
+    text_line(&p->out, INDENT,
+              arena_printf(p->arena, "const ptrdiff_t %s = %s%steam_share(team, part + 1, %lld);",
+                           end, start, factor, n));
+    text_add(&head, "for (ptrdiff_t %s = %s%steam_share(team, part, %lld); %s < %s; %s", name,
+             start, factor, n, name, end, name);
+    text_add(&head, v->step == 1 ? "++) {" : " += %lld) {", (long long)v->step);
+    print_block(p, INDENT, text_str(&head), s->body);
+    leave(p, outside);
+}
+
+/* Conditions that hold nothing but the next one are joined. */
 static void print_if(Printer *p, int indent, const KStmt *s)
 {
     Text line = text_new(p->arena);
     text_puts(&line, "if (");
     print_condition(p, &line, &s->at);
+    while (s->body && s->body->kind == KS_IF && s->body->next == NULL) {
+        s = s->body;
+        text_puts(&line, " && ");
+        print_condition(p, &line, &s->at);
+    }
     text_puts(&line, ") {");
+    Names *outside = enter(p);
     print_block(p, indent, text_str(&line), s->body);
+    leave(p, outside);
 }
 
 /* Prints one statement, or several that are joined; returns the last of them. */
@@ -368,7 +432,7 @@ static void print_team_body(Printer *p, const KStmt *s)
             writer = NOBODY;
         }
         if (shared) {
-            print_block(p, INDENT, for_head(p, s->var, true), s->body);
+            print_shared_for(p, s);
         } else if (writes) {
             text_line(&p->out, INDENT, "if (part == 0) {");
             print_stmt(p, 2 * INDENT, s);

@@ -29,39 +29,68 @@ static bool can_break(const char *s, size_t i)
     return s[i - 1] == ',' || (strchr("+-*/&|^?:<>", s[i - 1]) && (s[i - 2] == ' ' || two));
 }
 
-/* Where to break a line that may fill `room` columns: at the least nesting that still leaves the
- * line half full, the last such place; behind an '=' if nowhere else. 0: nowhere. */
-static size_t break_at(const char *s, size_t n, size_t room)
+/* Brackets that are open at a place of a line, and the columns behind them. */
+typedef struct Brackets {
+    int depth;
+    size_t column[32];
+} Brackets;
+
+static void step(Brackets *b, char c, size_t column)
+{
+    if (strchr("([{", c)) {
+        if (b->depth < 32)
+            b->column[b->depth] = column + 1;
+        b->depth++;
+    } else if (strchr(")]}", c) && b->depth > 0) {
+        b->depth--;
+    }
+}
+
+/* Where to break a line that may fill `room` columns: at the least nesting, at commas rather than
+ * at operators, that still leaves the line half full; the last such place; behind an '=' if
+ * nowhere else. 0: nowhere. */
+static size_t break_at(const char *s, size_t n, size_t room, Brackets open)
 {
     size_t best = 0, equals = 0;
-    int depth = 0, best_depth = 0;
+    int best_rank = 0;
     for (size_t i = 0; i < n && i <= room; i++) {
-        if (s[i] == '(' || s[i] == '[' || s[i] == '{')
-            depth++;
-        else if (s[i] == ')' || s[i] == ']' || s[i] == '}')
-            depth--;
-        else if (s[i] == ' ' && s[i ? i - 1 : 0] == '=' && depth == 0)
+        step(&open, s[i], 0);
+        int rank = 2 * open.depth + (i && s[i - 1] != ',');
+        if (s[i] == ' ' && i && s[i - 1] == '=' && open.depth == 0)
             equals = i;
-        else if (s[i] == ' ' && can_break(s, i) && (best < room / 2 || depth <= best_depth)) {
+        else if (s[i] == ' ' && can_break(s, i) && (best < room / 2 || rank <= best_rank)) {
             best = i;
-            best_depth = depth;
+            best_rank = rank;
         }
     }
     return best ? best : equals;
 }
 
+/* The margin of a line that continues inside `open`: below what follows the innermost bracket, as
+ * clang-format has it, unless that is too far right. */
+static size_t continuation(const Brackets *open, size_t indent)
+{
+    if (open->depth == 0 || open->depth > 32 || open->column[open->depth - 1] > COLUMNS * 6 / 10)
+        return indent + 4;
+    return open->column[open->depth - 1];
+}
+
 void text_line(Text *t, int indent, const char *line)
 {
-    size_t n = strlen(line);
-    for (size_t margin = (size_t)indent;; margin = (size_t)indent + 4) {
+    size_t n = strlen(line), margin = (size_t)indent;
+    Brackets open = {0};
+    for (;;) {
         text_add(t, "%*s", (int)margin, "");
-        size_t cut = margin + n > COLUMNS ? break_at(line, n, COLUMNS - margin) : 0;
+        size_t cut = margin + n > COLUMNS ? break_at(line, n, COLUMNS - margin, open) : 0;
         text_bytes(t, line, cut ? cut : n);
         text_puts(t, "\n");
         if (cut == 0)
             return;
+        for (size_t i = 0; i < cut; i++)
+            step(&open, line[i], margin + i);
         line += cut + 1;
         n -= cut + 1;
+        margin = continuation(&open, (size_t)indent);
     }
 }
 

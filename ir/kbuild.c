@@ -17,8 +17,9 @@ struct KBuilder {
     KFunc *func;
     KStmt **tail[MAX_DEPTH]; /* where the next statement of each open block goes */
     bool plain[MAX_DEPTH];   /* the block is part of its parent: an IF that always holds */
+    int outside[MAX_DEPTH];  /* names taken outside the block; -1: they outlive it */
     int depth;
-    const char **names; /* taken so far */
+    const char **names; /* taken in the open blocks */
     int n_names, cap_names;
 };
 
@@ -155,10 +156,12 @@ static KStmt *append(KBuilder *b, KStmtKind kind)
     return s;
 }
 
-static void open_block(KBuilder *b, KStmt *s)
+/* `outside`: how many names stay taken when the block closes; -1: all. */
+static void open_block(KBuilder *b, KStmt *s, int outside)
 {
     broken_if(b->depth == MAX_DEPTH, b, "nested too deep");
     b->plain[b->depth] = false;
+    b->outside[b->depth] = outside;
     b->tail[b->depth++] = &s->body;
 }
 
@@ -167,10 +170,11 @@ KVar *kb_for(KBuilder *b, const char *name, int64_t lo, int64_t hi, int64_t step
     broken_if(step <= 0, b, "a loop step that is not positive");
     KStmt *s = append(b, KS_FOR);
     KVar *v = ARENA_NEW(b->arena, KVar);
+    int outside = loop == KL_UNROLL ? -1 : b->n_names; /* expansion spills into the parent */
     *v = (KVar){unique(b, name), lo, hi, step};
     s->var = v;
     s->loop = loop;
-    open_block(b, s);
+    open_block(b, s, outside);
     return v;
 }
 
@@ -181,18 +185,21 @@ void kb_if(KBuilder *b, Affine cond)
     if (lo >= 0) { /* always true: the statements go to the enclosing block */
         broken_if(b->depth == MAX_DEPTH, b, "nested too deep");
         b->tail[b->depth] = b->tail[b->depth - 1];
+        b->outside[b->depth] = -1;
         b->plain[b->depth++] = true;
         return;
     }
     KStmt *s = append(b, KS_IF);
     s->at = cond;
-    open_block(b, s);
+    open_block(b, s, b->n_names);
 }
 
 void kb_end(KBuilder *b)
 {
     broken_if(b->depth <= 1, b, "kb_end without a block");
     b->depth--;
+    if (b->outside[b->depth] >= 0)
+        b->n_names = b->outside[b->depth];
     if (b->plain[b->depth])
         b->tail[b->depth - 1] = b->tail[b->depth];
 }

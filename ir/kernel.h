@@ -263,7 +263,8 @@ typedef struct Program {
 
 /* ---- builder ---- */
 
-/* Appends statements to the innermost open block of one kernel. Names are made unique. */
+/* Appends statements to the innermost open block of one kernel. Names are made unique among those
+ * that are visible. */
 typedef struct KBuilder KBuilder;
 
 KBuilder *kb_new(Arena *a, const Target *target, const char *kernel_name);
