@@ -177,7 +177,7 @@ static void patch_row(Winograd *g, const ConvAxis *across, const TileRun *run, A
             terms[j].let = kb_let(b, arena_printf(g->lw->arena, "x%d_%lld", i, (long long)j),
                                   kb_load(b, g->x, at, g->lanes));
         }
-    KExpr *out[MAX_T];
+    KExpr *out[MAX_T] = {NULL};
     image_transform(g, terms, out);
     for (int j = 0; j < g->form->t; j++)
         kb_set2(b, d, aff(i), aff(j), out[j]);
@@ -192,7 +192,7 @@ static void store_patch(Winograd *g, const KReg *d, Affine at)
         Term terms[MAX_T];
         for (int i = 0; i < t; i++)
             terms[i] = (Term){.reg = d, .i = i, .j = j};
-        KExpr *out[MAX_T];
+        KExpr *out[MAX_T] = {NULL};
         image_transform(g, terms, out);
         for (int i = 0; i < t; i++) {
             int64_t point = (int64_t)(i * t + j) * g->ic_blocks * g->tiles;
@@ -338,7 +338,7 @@ static void store_row(Winograd *g, const KReg *d, int i, int width, Affine block
     Term terms[MAX_T];
     for (int j = 0; j < t; j++)
         terms[j] = (Term){.reg = d, .i = i, .j = j};
-    KExpr *out[4];
+    KExpr *out[4] = {NULL};
     output_transform(g, terms, out);
     for (int j = 0; j < width; j++) {
         KExpr *y = out[j];
@@ -389,7 +389,7 @@ static void output_tile(Winograd *g, Affine r, Affine q, Affine v, int width)
             terms[i].let = kb_let(b, arena_printf(g->lw->arena, "m%d_%d", i, j),
                                   kb_load(b, g->m, at, g->lanes));
         }
-        KExpr *out[4];
+        KExpr *out[4] = {NULL};
         output_transform(g, terms, out);
         for (int i = 0; i < m; i++)
             kb_set2(b, d, aff(i), aff(j), out[i]);
