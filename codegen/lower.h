@@ -25,9 +25,12 @@ typedef struct Lower {
 
 /* Declarations of the lowering column. */
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
-    bool lower_##lower(Lower *lw, const Node *n) CNNCC_PENDING;
+    bool lower_##lower(Lower *lw, const Node *n);
 #include "ir/ops.def"
 #undef OP
+
+/* The column of a row that has no kernel. */
+#define lower_none NULL
 
 /* MaxPool with its second output (codegen/lower_pool_index.c). */
 bool lower_pool_index(Lower *lw, const Node *n);

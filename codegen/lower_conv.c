@@ -9,9 +9,7 @@ bool lower_conv(Lower *lw, const Node *n)
     case ALGO_IM2COL:
         return lower_conv_im2col(lw, n);
     case ALGO_WINOGRAD:
-        if (lower_conv_winograd)
-            return lower_conv_winograd(lw, n);
-        return node_error(lw->graph, n, "internal error: there is no Winograd kernel");
+        return lower_conv_winograd(lw, n);
     default:
         return lower_conv_direct(lw, n);
     }

@@ -81,6 +81,6 @@ Coord conv_coord(const Node *n, const ConvShape *s, Affine batch, Affine c, cons
 bool lower_conv_direct(Lower *lw, const Node *n);
 bool lower_conv_depthwise(Lower *lw, const Node *n);
 bool lower_conv_im2col(Lower *lw, const Node *n);
-bool lower_conv_winograd(Lower *lw, const Node *n) CNNCC_PENDING;
+bool lower_conv_winograd(Lower *lw, const Node *n);
 
 #endif

@@ -13,9 +13,6 @@
 #include "ir/target.h"
 #include "ir/tensor.h"
 
-/* While the house is being built, functions of the table that do not exist yet are NULL. */
-#define CNNCC_PENDING __attribute__((weak))
-
 typedef struct Node Node;
 typedef struct Value Value;
 typedef struct Graph Graph;

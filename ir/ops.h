@@ -47,7 +47,7 @@ const char *epilogue_attributes(Arena *a, const EpilogueStep *s);
 
 /* Declarations of the inference column. */
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
-    bool infer_##infer(Graph *g, Node *n) CNNCC_PENDING;
+    bool infer_##infer(Graph *g, Node *n);
 #include "ir/ops.def"
 #undef OP
 

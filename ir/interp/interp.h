@@ -31,7 +31,7 @@ bool interp_run(const Graph *g, Arena *arena, const Tensor *const *inputs, Tenso
 
 /* Declarations of the interpreter column. */
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
-    bool interp_##interp(InterpCall *c) CNNCC_PENDING;
+    bool interp_##interp(InterpCall *c);
 #include "ir/ops.def"
 #undef OP
 
