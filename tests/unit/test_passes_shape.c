@@ -322,6 +322,26 @@ static void reorders_are_shared(void **state)
     pass_case_close(c);
 }
 
+/* ---- pack ---- */
+
+/* Weights that are too small to matter are zero in the packed form, whatever the kernel; other
+ * constants keep theirs. */
+static void tiny_weights_vanish(void **state)
+{
+    (void)state;
+    PassCase *c = after("net (float[1,1,2,2] X, float[1,2] V) => (float[1,2,2,2] Y, float[1,2] Z) <"
+                        " float[2,1,1,1] w = {1e-39, 2}, float[2,2] m = {1e-30, 1, 2, 3},"
+                        " float tiny = {1e-30} >"
+                        "{ Y = Conv(X, w)  p = Gemm(V, m)  Z = Add(p, tiny) }",
+                        "avx2", "pack");
+    const Node *conv = pass_case_find(c, OP_Conv), *product = pass_case_find(c, OP_Gemm);
+    const float *w = conv->plan.packed_weight->data, *m = product->plan.packed_weight->data;
+    assert_true(w[0] == 0 && w[1] == 2);
+    assert_true(m[0] == 0 && m[1] == 1);
+    assert_true(((const float *)product->in[1]->constant->data)[0] != 0);
+    pass_case_close(c);
+}
+
 /* ---- order and memory ---- */
 
 /* The wide branch comes first in the model, the narrow ones are better done first. */
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test(pieces_are_views),
         cmocka_unit_test(growing_concats_copy_nothing),
         cmocka_unit_test(the_runner_stops_and_dumps),
+        cmocka_unit_test(tiny_weights_vanish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
