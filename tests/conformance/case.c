@@ -5,6 +5,8 @@
 #include "tests/conformance/case.h"
 
 #include "frontend/model.h"
+#include "ir/interp/interp.h"
+#include "tests/conformance/random_net.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +87,46 @@ Case *case_open(const char *root, const char *name)
     return c;
 }
 
+/* Inputs between -2 and 2, and what the interpreter makes of them before any pass. */
+static bool make_set(Case *c, uint64_t seed)
+{
+    const Graph *g = c->graph;
+    DataSet set = {.n_in = g->n_inputs, .n_out = g->n_outputs};
+    Tensor *out[MAX_TENSORS] = {NULL};
+    for (int i = 0; i < g->n_inputs; i++) {
+        Tensor *t = tensor_new(c->arena, DT_F32, &g->inputs[i]->shape);
+        for (int64_t k = 0; k < shape_numel(&t->shape); k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            tensor_set_f64(t, k, (double)(seed >> 40) / (1 << 22) - 2);
+        }
+        set.in[i] = t;
+        c->input_names[c->n_inputs++] = g->inputs[i]->name;
+    }
+    if (!interp_run(g, c->arena, set.in, out, NULL, NULL))
+        return false;
+    for (int i = 0; i < g->n_outputs; i++)
+        set.out[i] = out[i];
+    ARENA_PUSH(c->arena, c, sets, n_sets, cap_sets, set);
+    return true;
+}
+
+Case *case_random(uint64_t seed)
+{
+    Arena *a = arena_new(0);
+    if (a == NULL || setjmp(*arena_on_oom(a)) != 0) {
+        arena_free(a);
+        return NULL;
+    }
+    Case *c = ARENA_NEW(a, Case);
+    c->arena = a;
+    c->name = arena_printf(a, "random/%llu", (unsigned long long)seed);
+    c->text = random_net(a, seed);
+    c->conv = (ConvChoice)(seed % (CONV_WINOGRAD + 1));
+    if (case_load(c, FREEZE_NONE, NULL))
+        make_set(c, seed);
+    return c;
+}
+
 bool case_load(Case *c, Freeze freeze, const Target *target)
 {
     FreezeBinding bindings[MAX_TENSORS];
@@ -97,8 +139,10 @@ bool case_load(Case *c, Freeze freeze, const Target *target)
         bindings[options.n_freezes++] = (FreezeBinding){c->input_names[i], c->sets[0].in[i]};
         c->frozen = arena_printf(c->arena, "%s %s", c->frozen, c->input_names[i]);
     }
-    const char *path = arena_printf(c->arena, "%s/model.onnx", c->folder);
-    c->graph = frontend_load_file(c->arena, &c->diag, path, &options);
+    c->graph =
+        c->text ? frontend_load_memory(c->arena, &c->diag, c->text, strlen(c->text), &options)
+                : frontend_load_file(c->arena, &c->diag,
+                                     arena_printf(c->arena, "%s/model.onnx", c->folder), &options);
     if (c->graph == NULL)
         return false;
     c->graph->target = target;

@@ -3,7 +3,6 @@
 #include "tests/conformance/engine.h"
 
 #include "ir/interp/interp.h"
-#include "passes/passes.h"
 #include "tests/conformance/engine_c.h"
 
 #include <stdlib.h>
@@ -24,7 +23,7 @@ static bool run_interp(Case *c, const Tensor *const *in, Tensor **out)
 
 static bool run_passes(Case *c)
 {
-    PassOptions options = {0};
+    PassOptions options = {.conv = c->conv};
     bool stopped = false;
     return passes_run(c->graph, &options, &stopped);
 }

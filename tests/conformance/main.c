@@ -1,12 +1,14 @@
 /* conformance: ONNX's own backend tests, run through one of our back ends.
  *
  *     conformance --engine E --root DIR [--target T] [--list FILE | --all] [-v] [NAME...]
+ *     conformance --engine E [--target T] --random N [--seed S]
  *
  * DIR is the folder `data` of ONNX's backend tests (node/, simple/, pytorch-converted/…); names
  * are folders in it. With --list every test of the file must pass. With --all, every test below
  * DIR runs, and what the compiler does not support counts as skipped. Comparison: types and shapes
  * equal, |got - want| <= 1e-5 + 1e-3 |want| as in ONNX's own runner, integers exactly. Inputs that
- * must be known at compile time are frozen from the data set, and the report names them. Exit
+ * must be known at compile time are frozen from the data set, and the report names them. With
+ * --random, N random networks of seeds S, S+1, … run against the interpreter. Exit
  * status: 0 all passed, 1 failures, 2 usage, 77 no tests here. */
 #include "driver/compare.h"
 #include "tests/conformance/engine.h"
@@ -24,6 +26,7 @@ typedef struct Session {
     const Target *target;
     const char *root, *list;
     bool all, verbose;
+    long random, seed;
     Case *cases[MAX_CASES];
     int n_cases;
     int passed, failed, skipped, frozen;
@@ -121,10 +124,9 @@ static bool engine_listed(const Session *s, const char *engines)
     return n == 0 || strncmp(s->engine->name, engines, n) == 0;
 }
 
-static void add_case(Session *s, const char *name)
+static void add_case(Session *s, Case *c, const char *name)
 {
-    Case *c = s->n_cases < MAX_CASES ? case_open(s->root, name) : NULL;
-    if (c == NULL) {
+    if (c == NULL || s->n_cases == MAX_CASES) {
         printf("FAIL %s: no such test\n", name);
         s->failed++;
         return;
@@ -152,7 +154,7 @@ static bool read_list(Session *s)
         bool wanted = engine_listed(s, engines);
         line[n] = '\0';
         if (n > 0 && wanted)
-            add_case(s, line);
+            add_case(s, case_open(s->root, line), line);
     }
     fclose(f);
     return true;
@@ -172,7 +174,7 @@ static void add_all(Session *s)
             char model[2048];
             snprintf(model, sizeof model, "%s/%s/model.onnx", s->root, path);
             if (access(model, R_OK) == 0)
-                add_case(s, path);
+                add_case(s, case_open(s->root, path), path);
             free(tests[k]);
         }
         if (n >= 0)
@@ -198,13 +200,15 @@ static int usage(void)
 /* Index of the first name; -1 for a wrong command line. */
 static int parse(Session *s, int argc, char **argv, const char **engine)
 {
-    const char *target = "native";
+    const char *target = "native", *random = "0", *seed = "1";
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
         const char **value = strcmp(argv[i], "--engine") == 0   ? engine
                              : strcmp(argv[i], "--root") == 0   ? &s->root
                              : strcmp(argv[i], "--target") == 0 ? &target
                              : strcmp(argv[i], "--list") == 0   ? &s->list
+                             : strcmp(argv[i], "--random") == 0 ? &random
+                             : strcmp(argv[i], "--seed") == 0   ? &seed
                                                                 : NULL;
         if (strcmp(argv[i], "--all") == 0)
             s->all = true;
@@ -216,7 +220,9 @@ static int parse(Session *s, int argc, char **argv, const char **engine)
             return -1;
     }
     s->target = target_find(target);
-    return s->target && s->root && *engine ? i : -1;
+    s->random = strtol(random, NULL, 10);
+    s->seed = strtol(seed, NULL, 10);
+    return s->target && *engine && (s->root || s->random > 0) ? i : -1;
 }
 
 int main(int argc, char **argv)
@@ -229,7 +235,7 @@ int main(int argc, char **argv)
     s.engine = engine_find(engine);
     bool compiled = strncmp(engine, "interp", 6) != 0;
     const char *missing = s.engine == NULL                          ? engine
-                          : access(s.root, R_OK) != 0               ? s.root
+                          : s.root && access(s.root, R_OK) != 0     ? s.root
                           : compiled && !target_runs_here(s.target) ? s.target->name
                                                                     : NULL;
     if (missing) {
@@ -241,7 +247,9 @@ int main(int argc, char **argv)
     if (s.all)
         add_all(&s);
     for (int i = names; i < argc; i++)
-        add_case(&s, argv[i]);
+        add_case(&s, case_open(s.root, argv[i]), argv[i]);
+    for (long i = 0; i < s.random; i++)
+        add_case(&s, case_random((uint64_t)(s.seed + i)), "random");
     if (s.engine->finish)
         s.engine->finish(s.cases, s.n_cases);
     for (int i = 0; i < s.n_cases; i++) {
