@@ -19,9 +19,11 @@ for dim in $dims; do
 done
 
 # Outputs that are small differences of large numbers: the reference, computed in single precision,
-# is itself off by more than the default tolerance.
+# is itself off by more than the default tolerance. retinaface: box offsets near zero of outputs
+# that reach 2.5, 5e-5 off after 60 layers in single precision, with and without Winograd.
 case $(basename "$dir") in
 yolox-nano-416) set -- "$@" --atol 1e-3 ;;
+retinaface-mnet025-640) set -- "$@" --atol 1e-4 ;;
 esac
 
 status=0
