@@ -18,7 +18,7 @@ static char *big(Arena *a, int64_t n)
     }
     if (u == 0)
         return arena_printf(a, "%lld", (long long)n);
-    int64_t hundredths = n / (scale / 100 ? scale / 100 : 1);
+    int64_t step = scale / 100, hundredths = n / step + (n % step * 2 >= step);
     return arena_printf(a, "%lld.%02lld%s", (long long)(hundredths / 100),
                         (long long)(hundredths % 100), unit[u]);
 }

@@ -49,6 +49,8 @@ static bool open_jit(Cli *c, Backend *b, const Program *p)
 {
     if (!jit_available())
         return diag_error(&c->diag, "this cnncc was built without the JIT");
+    if (c->o->threads > 1)
+        diag_note(&c->diag, "the JIT runs on one thread: --threads is for emitted C");
     Jit *jit = jit_compile(p, &c->diag);
     if (jit == NULL)
         return false;
