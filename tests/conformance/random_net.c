@@ -79,24 +79,26 @@ typedef struct RandomWindow {
     char *attributes;
 } RandomWindow;
 
-/* A window that fits the value; pads stay below the window's reach. `out` receives the extents. */
+/* A window that fits the value; pads stay below the window's reach. `out` receives the extents;
+ * it may be p->dim. */
 static RandomWindow random_window(Net *r, const Place *p, bool dilate, bool ceil, int *out)
 {
     RandomWindow w;
     for (int i = 0; i < p->spatial; i++) {
+        int in = p->dim[i];
         w.dilation[i] = dilate && below(r, 4) == 0 ? 2 : 1;
         w.kernel[i] = between(r, 1, below(r, 3) ? 3 : 5);
         int reach = (w.kernel[i] - 1) * w.dilation[i] + 1;
         w.pads[i] = below(r, 2) ? 0 : below(r, reach);
         w.pads[i + p->spatial] = below(r, 2) ? w.pads[i] : below(r, reach);
-        while (p->dim[i] + w.pads[i] + w.pads[i + p->spatial] < reach) {
+        while (in + w.pads[i] + w.pads[i + p->spatial] < reach) {
             w.kernel[i] = w.dilation[i] = reach = 1;
             w.pads[i] = w.pads[i + p->spatial] = 0;
         }
         w.stride[i] = below(r, 2) ? 1 : between(r, 1, 4);
-        int room = p->dim[i] + w.pads[i] + w.pads[i + p->spatial] - reach;
+        int room = in + w.pads[i] + w.pads[i + p->spatial] - reach;
         out[i] = (ceil ? (room + w.stride[i] - 1) / w.stride[i] : room / w.stride[i]) + 1;
-        if (ceil && (out[i] - 1) * w.stride[i] >= p->dim[i] + w.pads[i])
+        if (ceil && (out[i] - 1) * w.stride[i] >= in + w.pads[i])
             out[i]--;
     }
     w.attributes = arena_printf(r->arena, "kernel_shape=[%s], strides=[%s], pads=[%s]%s%s%s",
@@ -142,19 +144,21 @@ static void add_pool(Net *r)
     static const char *const ops[] = {"MaxPool", "AveragePool", "LpPool"};
     Place p = r->at[r->last];
     int which = below(r, 3);
-    bool ceil = which < 2 && below(r, 2);
-    RandomWindow w = random_window(r, &p, which == 0, ceil, p.dim);
-    const char *pads = which == 1 && below(r, 2) ? ", count_include_pad=1" : "";
+    bool ceil = below(r, 2);
+    RandomWindow w = random_window(r, &p, true, ceil, p.dim);
+    const char *own[] = {"", ", count_include_pad=1", ", p=1"};
     layer(r, ops[which],
-          arena_printf(r->arena, "%s%s%s", w.attributes, ceil ? ", ceil_mode=1" : "", pads),
+          arena_printf(r->arena, "%s%s%s", w.attributes, ceil ? ", ceil_mode=1" : "",
+                       below(r, 2) ? own[which] : ""),
           current(r), p);
 }
 
 static void add_unary(Net *r)
 {
-    static const char *const ops[] = {"Relu",     "LeakyRelu", "Sigmoid",     "Tanh",
-                                      "Elu",      "Selu",      "HardSigmoid", "HardSwish",
-                                      "Softplus", "Softsign",  "Identity",    "Abs"};
+    static const char *const ops[] = {
+        "Relu",      "LeakyRelu",       "Sigmoid",  "Tanh",     "Elu", "Selu", "HardSigmoid",
+        "HardSwish", "Softplus",        "Softsign", "Identity", "Abs", "Gelu", "Mish",
+        "Celu",      "ThresholdedRelu", "Erf",      "Exp",      "Neg"};
     layer(r, ops[below(r, (int)(sizeof ops / sizeof ops[0]))], "", current(r), r->at[r->last]);
 }
 
@@ -267,6 +271,35 @@ static void add_transpose(Net *r)
           arena_printf(r->arena, "u%d", id), p);
 }
 
+/* A part of one axis, forwards or backwards. */
+static void add_slice(Net *r)
+{
+    Place p = r->at[r->last];
+    int axis = between(r, 1, p.spatial + 1), *extent = axis == 1 ? &p.c : &p.dim[axis - 2];
+    int step = between(r, 1, 3), first = below(r, *extent), last = between(r, first, *extent - 1);
+    bool down = below(r, 3) == 0;
+    char *name = arena_printf(r->arena, "i%d", r->n_weights++);
+    r->weights =
+        arena_printf(r->arena,
+                     "%s%s int64[1] %sa = {%d}, int64[1] %sb = {%d}, int64[1] %sc = {%d}, "
+                     "int64[1] %sd = {%d}",
+                     r->weights, r->n_weights > 1 ? "," : "", name, down ? last : first, name,
+                     down ? first - *extent - 1 : last + 1, name, axis, name, down ? -step : step);
+    *extent = (last - first) / step + 1;
+    layer(r, "Slice", "",
+          arena_printf(r->arena, "%s, %sa, %sb, %sc, %sd", current(r), name, name, name, name), p);
+}
+
+/* A matrix product over the last axis. */
+static void add_matmul(Net *r)
+{
+    Place p = r->at[r->last];
+    int *width = &p.dim[p.spatial - 1], out = between(r, 1, 19);
+    char *w = weight(r, arena_printf(r->arena, "%d,%d", *width, out), 0.5);
+    *width = out;
+    layer(r, "MatMul", "", arena_printf(r->arena, "%s, %s", current(r), w), p);
+}
+
 /* Global pooling and a dense layer end the network. */
 static void add_head(Net *r)
 {
@@ -286,9 +319,10 @@ static void add_head(Net *r)
 static void add_layer(Net *r)
 {
     static void (*const layers[])(Net *) = {
-        add_conv, add_conv,  add_conv,   add_conv,    add_unary,      add_unary,          add_pool,
-        add_pool, add_scale, add_join,   add_join,    add_batch_norm, add_conv_transpose, add_pad,
-        add_lrn,  add_pad,   add_resize, add_softmax, add_transpose};
+        add_conv,           add_conv,  add_conv,  add_conv, add_unary,  add_unary,
+        add_pool,           add_pool,  add_scale, add_join, add_join,   add_batch_norm,
+        add_conv_transpose, add_pad,   add_lrn,   add_pad,  add_resize, add_softmax,
+        add_transpose,      add_slice, add_matmul};
     layers[below(r, (int)(sizeof layers / sizeof layers[0]))](r);
 }
 
@@ -316,7 +350,7 @@ char *random_net(Arena *a, uint64_t seed)
     if (below(&r, 4) == 0)
         add_head(&r);
     return arena_printf(a,
-                        "<ir_version: 8, opset_import: [\"\" : 18]>\n"
+                        "<ir_version: 8, opset_import: [\"\" : 20]>\n"
                         "g (float[%d,%d,%s] v0) => (float[] v%d)%s%s%s {\n%s}\n",
                         p.n, p.c, list(&r, p.dim, p.spatial), r.last, r.n_weights ? " <" : "",
                         r.weights, r.n_weights ? ">" : "", r.nodes);
