@@ -191,7 +191,9 @@ static bool parse_option(Arena *a, Diag *d, Command command, int argc, char **ar
     const char *name = arg + 2, *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = !is_long ? 0 : equals ? (size_t)(equals - name) : strlen(name);
     char letter = arg[1];
-    const Option *opt = find_option(command, name, n, letter == '-' ? 0 : letter);
+    if (is_long)
+        letter = '\0';
+    const Option *opt = find_option(command, name, n, letter);
     if (opt == NULL || (!is_long && arg[2]))
         return usage_error(d, "unknown option \"%s\"", arg);
     const char *value = equals ? equals + 1 : NULL;

@@ -141,7 +141,8 @@ char *arena_vprintf(Arena *a, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    /* The analyser loses sight of the caller's va_start. */
+    int n = vsnprintf(NULL, 0, format, args); /* NOLINT(clang-analyzer-valist.Uninitialized) */
     char *p = arena_array(a, n < 0 ? 1 : (size_t)n + 1, 1);
     if (n > 0)
         vsnprintf(p, (size_t)n + 1, format, again);

@@ -508,6 +508,7 @@ KBuilder *kb_func(Arena *a, const Target *target, const char *name, int n_params
     b->func = ARENA_NEW(a, KFunc);
     b->func->name = arena_strdup(a, name);
     b->func->n_params = n_params;
+    broken_if(n_params > (int)(sizeof names / sizeof names[0]), b, "too many parameters");
     for (int i = 0; i < n_params; i++) {
         b->func->param[i] = ARENA_NEW(a, KLet);
         *b->func->param[i] = (KLet){unique(b, names[i]), param_types[i]};

@@ -7,36 +7,20 @@
  *     }
  */
 #include "ir/kernel.h"
+#include "ir/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct Text {
-    Arena *arena;
-    char *s;
-    size_t n, cap;
+typedef struct Dump {
+    Text text;
     int indent;
-} Text;
+} Dump;
 
-__attribute__((format(printf, 2, 3))) static void put(Text *t, const char *format, ...)
-{
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    if (t->n + (size_t)n + 1 > t->cap) {
-        size_t cap = 2 * t->cap + (size_t)n + 256;
-        t->s = arena_grow(t->arena, t->s, t->n, cap, 1);
-        t->cap = cap;
-    }
-    vsnprintf(t->s + t->n, (size_t)n + 1, format, again);
-    t->n += (size_t)n;
-    va_end(again);
-    va_end(args);
-}
+#define put(d, ...) text_add(&(d)->text, __VA_ARGS__)
 
-static void line(Text *t)
+static void line(Dump *t)
 {
     put(t, "%*s", 2 * t->indent, "");
 }
@@ -51,12 +35,12 @@ static const char *const op_names[] = {
     [KO_GT] = "gt",     [KO_GE] = "ge",
 };
 
-static void put_type(Text *t, KType type)
+static void put_type(Dump *t, KType type)
 {
     put(t, type.lanes == 1 ? "%s" : "%sx%d", kbase_name(type.base), type.lanes);
 }
 
-static void put_affine(Text *t, const Affine *a)
+static void put_affine(Dump *t, const Affine *a)
 {
     bool first = true;
     for (int i = 0; i < a->n; i++) {
@@ -73,9 +57,9 @@ static void put_affine(Text *t, const Affine *a)
         put(t, " %c %" PRId64, a->c < 0 ? '-' : '+', a->c < 0 ? -a->c : a->c);
 }
 
-static void put_expr(Text *t, const KExpr *e);
+static void put_expr(Dump *t, const KExpr *e);
 
-static void put_place(Text *t, const KBuf *buf, const Affine *at, const KExpr *dyn, int64_t scale)
+static void put_place(Dump *t, const KBuf *buf, const Affine *at, const KExpr *dyn, int64_t scale)
 {
     put(t, "%s[", buf->name);
     put_affine(t, at);
@@ -87,7 +71,7 @@ static void put_place(Text *t, const KBuf *buf, const Affine *at, const KExpr *d
     put(t, "]");
 }
 
-static void put_reg(Text *t, const KReg *r, const Affine idx[2])
+static void put_reg(Dump *t, const KReg *r, const Affine idx[2])
 {
     put(t, "%s", r->name);
     for (int i = 0; i < r->rank; i++) {
@@ -98,7 +82,7 @@ static void put_reg(Text *t, const KReg *r, const Affine idx[2])
 }
 
 /* name(arg, arg…) */
-static void put_call(Text *t, const char *name, const KExpr *e)
+static void put_call(Dump *t, const char *name, const KExpr *e)
 {
     put(t, "%s(", name);
     for (int i = 0; i < 3 && e->arg[i]; i++) {
@@ -108,7 +92,7 @@ static void put_call(Text *t, const char *name, const KExpr *e)
     put(t, ")");
 }
 
-static void put_expr(Text *t, const KExpr *e)
+static void put_expr(Dump *t, const KExpr *e)
 {
     switch (e->kind) {
     case KE_CONST:
@@ -171,9 +155,9 @@ static void put_expr(Text *t, const KExpr *e)
     }
 }
 
-static void put_stmts(Text *t, const KStmt *s);
+static void put_stmts(Dump *t, const KStmt *s);
 
-static void put_body(Text *t, const KStmt *s)
+static void put_body(Dump *t, const KStmt *s)
 {
     put(t, " {\n");
     t->indent++;
@@ -183,7 +167,7 @@ static void put_body(Text *t, const KStmt *s)
     put(t, "}\n");
 }
 
-static void put_for(Text *t, const KStmt *s)
+static void put_for(Dump *t, const KStmt *s)
 {
     static const char *const kind[] = {"", " unroll", " parallel"};
     put(t, "for %s in %" PRId64 "..%" PRId64, s->var->name, s->var->lo, s->var->hi);
@@ -193,7 +177,7 @@ static void put_for(Text *t, const KStmt *s)
     put_body(t, s->body);
 }
 
-static void put_stmt(Text *t, const KStmt *s)
+static void put_stmt(Dump *t, const KStmt *s)
 {
     line(t);
     switch (s->kind) {
@@ -237,7 +221,7 @@ static void put_stmt(Text *t, const KStmt *s)
     put(t, "\n");
 }
 
-static void put_stmts(Text *t, const KStmt *s)
+static void put_stmts(Dump *t, const KStmt *s)
 {
     for (; s; s = s->next)
         put_stmt(t, s);
@@ -246,7 +230,7 @@ static void put_stmts(Text *t, const KStmt *s)
 char *kernel_dump(Arena *a, const Kernel *k)
 {
     static const char *const access[] = {"", "read", "write", "read write"};
-    Text t = {.arena = a};
+    Dump t = {.text = text_new(a)};
     if (k->note && *k->note)
         put(&t, "# %s\n", k->note);
     put(&t, "kernel %s(", k->name);
@@ -255,12 +239,12 @@ char *kernel_dump(Arena *a, const Kernel *k)
             kbase_name(k->buf[i]->base), k->buf[i]->n, access[k->buf[i]->access]);
     put(&t, ")");
     put_body(&t, k->body);
-    return t.s;
+    return text_str(&t.text);
 }
 
 char *kfunc_dump(Arena *a, const KFunc *f)
 {
-    Text t = {.arena = a};
+    Dump t = {.text = text_new(a)};
     put(&t, "func %s(", f->name);
     for (int i = 0; i < f->n_params; i++) {
         put(&t, "%s%s: ", i ? ", " : "", f->param[i]->name);
@@ -274,5 +258,5 @@ char *kfunc_dump(Arena *a, const KFunc *f)
     put(&t, "  return ");
     put_expr(&t, f->result);
     put(&t, "\n}\n");
-    return t.s;
+    return text_str(&t.text);
 }

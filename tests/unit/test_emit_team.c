@@ -72,7 +72,7 @@ static void test_threads(void **state)
         const Arg in = {ARG_INPUT, hand_input(p, "x", DT_F32, ALL), 0};
         const Arg out = {ARG_OUTPUT, hand_output(p, "y", DT_F32, ALL), 0};
         const Arg one = {ARG_ARENA, 0, 0}, two = {ARG_ARENA, 0, BYTES};
-        const Arg sums = {ARG_ARENA, 0, 2 * BYTES};
+        const Arg sums = {ARG_ARENA, 0, 2 * (int64_t)BYTES};
         p->arena_bytes = 2 * BYTES + 4 * ROWS;
         hand_call(p, square(a, p->target, KL_PARALLEL), (const Arg[]){in, one}, "first");
         hand_call(p, square(a, p->target, KL_SERIAL), (const Arg[]){one, two}, "second");

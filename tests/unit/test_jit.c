@@ -177,14 +177,15 @@ static void test_other_machines_are_refused(void **state)
     (void)state;
     Arena *a = new_arena();
     Diag d = {.arena = a, .file = "model.onnx"};
-    const Target *foreign = NULL;
-    for (size_t i = 0; target_at(i) != NULL; i++)
-        if (!target_runs_here(target_at(i)))
-            foreign = target_at(i);
-    assert_non_null(foreign);
-    assert_null(jit_compile(copy_program(a, foreign, 1), &d));
+    size_t i = 0;
+    while (target_at(i) != NULL && target_runs_here(target_at(i)))
+        i++;
+    const Target *foreign = target_at(i);
+    if (foreign == NULL || jit_compile(copy_program(a, foreign, 1), &d) != NULL || d.first == NULL)
+        fail_msg("code for another machine was not refused");
+    else
+        assert_non_null(strstr(d.first, jit_available() ? "cannot run" : "without LLVM"));
     assert_int_equal(d.n_errors, 1);
-    assert_non_null(strstr(d.first, jit_available() ? "cannot run" : "without LLVM"));
     arena_free(a);
 }
 
