@@ -31,9 +31,16 @@ typedef struct Case {
     void *engine;       /* what the back end keeps for this case */
 } Case;
 
-/* Which inputs become constants: shapes must be known at compile time, and a conformance test
- * often passes them as inputs. */
-typedef enum Freeze { FREEZE_NONE, FREEZE_ALL_BUT_FIRST, FREEZE_ALL, N_FREEZE } Freeze;
+/* Which inputs become constants: what decides shapes must be known at compile time, and a
+ * conformance test often passes it as an input. SMALL are integers and bools of rank 0 and 1, as
+ * long as another input remains. */
+typedef enum Freeze {
+    FREEZE_NONE,
+    FREEZE_SMALL,
+    FREEZE_ALL_BUT_FIRST,
+    FREEZE_ALL,
+    N_FREEZE
+} Freeze;
 
 /* The test in root/name: its data sets and the names of its inputs. NULL when there is no such
  * folder or no memory; a case whose diag has errors cannot be read. */
