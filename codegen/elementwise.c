@@ -235,6 +235,40 @@ static KExpr *ew_ceil(const Ew *e)
     return kb_un(e->b, KO_CEIL, e->x[0]);
 }
 
+static KExpr *ew_round(const Ew *e)
+{
+    return kb_un(e->b, KO_ROUND, e->x[0]);
+}
+
+static KExpr *ew_sign(const Ew *e) /* 0 and NaN stay */
+{
+    const KLet *x = name(e, "x", e->x[0]);
+    KExpr *below = kb_cmp(e->b, KO_LT, use(e, x), con(e, 0));
+    KExpr *above = kb_cmp(e->b, KO_GT, use(e, x), con(e, 0));
+    KExpr *sign = kb_select(e->b, below, con(e, -1), use(e, x));
+    return kb_select(e->b, above, con(e, 1), sign);
+}
+
+/* x + bias below -lambd, x - bias above lambd, 0 between. */
+static KExpr *ew_shrink(const Ew *e)
+{
+    double lambd = e->p->alpha, bias = e->p->beta;
+    const KLet *x = name(e, "x", e->x[0]);
+    KExpr *below = kb_cmp(e->b, KO_LT, use(e, x), con(e, -lambd));
+    KExpr *above = kb_cmp(e->b, KO_GT, use(e, x), con(e, lambd));
+    KExpr *high = kb_select(e->b, above, bin(e, KO_SUB, use(e, x), con(e, bias)), con(e, 0));
+    return kb_select(e->b, below, bin(e, KO_ADD, use(e, x), con(e, bias)), high);
+}
+
+static KExpr *ew_swish(const Ew *e) /* x * sigmoid(alpha * x) */
+{
+    const KLet *x = name(e, "x", e->x[0]);
+    KExpr *inner = use(e, x);
+    if (e->p->alpha != 1)
+        inner = bin(e, KO_MUL, inner, con(e, e->p->alpha));
+    return bin(e, KO_MUL, use(e, x), call(e, VM_SIGMOID, inner));
+}
+
 /* ---- two operands ---- */
 
 static KExpr *ew_add(const Ew *e)
@@ -359,6 +393,10 @@ static const struct {
     [OP_Floor] = {ew_floor, false},
     [OP_Ceil] = {ew_ceil, false},
     [OP_Erf] = {ew_erf, false},
+    [OP_Round] = {ew_round, false},
+    [OP_Sign] = {ew_sign, true},
+    [OP_Shrink] = {ew_shrink, false},
+    [OP_Swish] = {ew_swish, false},
     [OP_Identity] = {ew_identity, true},
     [OP_Add] = {ew_add, true},
     [OP_Sub] = {ew_sub, true},

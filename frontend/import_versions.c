@@ -39,7 +39,10 @@ static const struct {
     {OP_Transpose, 1},     {OP_Pad, 2},
     {OP_Slice, 1},         {OP_Split, 2},
     {OP_Gather, 1},        {OP_Pow, 6},
-    {OP_PRelu, 6},
+    {OP_PRelu, 6},         {OP_Not, 1},
+    {OP_And, 1},           {OP_Or, 1},
+    {OP_Xor, 1},           {OP_Equal, 1},
+    {OP_Less, 1},          {OP_Greater, 1},
 };
 
 static int known_since(OpKind op)

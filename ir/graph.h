@@ -61,7 +61,9 @@ typedef struct PoolParams { /* MaxPool AveragePool LpPool MaxUnpool */
 
 /* Elementwise operators. LeakyRelu Elu ThresholdedRelu: alpha. Selu: alpha, gamma. HardSigmoid:
  * alpha, beta. Clip: alpha = min, beta = max (-inf/inf when absent), used when the optional
- * inputs are absent; import moves constant min/max inputs here. Gelu: mode 1 = tanh form. */
+ * inputs are absent; import moves constant min/max inputs here. Gelu: mode 1 = tanh form. Shrink:
+ * alpha = lambd, beta = bias. Swish: alpha. BitShift: mode 1 = to the right. Mod: mode = fmod.
+ * IsInf: mode = the signs that count, 1 negative + 2 positive. */
 typedef struct EwParams {
     double alpha, beta, gamma;
     int mode;

@@ -108,7 +108,8 @@ static const EwNames ew_names[] = {
     {OP_LeakyRelu, "alpha", NULL, NULL}, {OP_Elu, "alpha", NULL, NULL},
     {OP_Celu, "alpha", NULL, NULL},      {OP_ThresholdedRelu, "alpha", NULL, NULL},
     {OP_Selu, "alpha", NULL, "gamma"},   {OP_HardSigmoid, "alpha", "beta", NULL},
-    {OP_Clip, "min", "max", NULL},
+    {OP_Clip, "min", "max", NULL},       {OP_Shrink, "lambd", "bias", NULL},
+    {OP_Swish, "alpha", NULL, NULL},
 };
 
 static void write_ew_params(Text *t, OpKind op, const EwParams *p)
@@ -127,6 +128,14 @@ static void write_ew_params(Text *t, OpKind op, const EwParams *p)
         put_string(t, "approximate", "tanh");
     if (op == OP_Cast)
         put_string(t, "to", dtype_name(p->to));
+    if (op == OP_BitShift)
+        put_string(t, "direction", p->mode ? "RIGHT" : "LEFT");
+    if (op == OP_Mod && p->mode)
+        put_int(t, "fmod", 1);
+    if (op == OP_IsInf && !(p->mode & 1))
+        put_int(t, "detect_negative", 0);
+    if (op == OP_IsInf && !(p->mode & 2))
+        put_int(t, "detect_positive", 0);
 }
 
 static void write_ew(Text *t, const Node *n)

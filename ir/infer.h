@@ -24,6 +24,9 @@ bool infer_require(Graph *g, const Node *n, int least, int most);
 /* Operand `i`, if present, has a floating-point type. */
 bool infer_require_float(Graph *g, const Node *n, int i);
 
+/* Operand `i`, if present, has a type that the elementwise operator takes (infer_types.c). */
+bool infer_require_types(Graph *g, const Node *n, int i);
+
 /* Operand `i`, if present, has the type of operand 0. */
 bool infer_require_same_type(Graph *g, const Node *n, int i);
 

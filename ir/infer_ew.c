@@ -7,30 +7,18 @@
 
 #include "ir/ops.h"
 
-static bool needs_float(OpKind op)
-{
-    switch (op) {
-    case OP_Relu:
-    case OP_Abs:
-    case OP_Neg:
-    case OP_Identity:
-    case OP_Reorder:
-        return false;
-    default:
-        return true;
-    }
-}
-
 bool infer_same_as_input(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1, 1))
+    if (!infer_require(g, n, 1, 1) || !infer_require_types(g, n, 0))
         return false;
-    const Value *x = n->in[0];
-    if (x->dtype == DT_BOOL && !op_has(n->op, T_MOVE))
-        return node_error(g, n, "input \"%s\" is bool, numbers are needed", x->name);
-    if (needs_float(n->op) && !infer_require_float(g, n, 0))
+    return infer_output(g, n, 0, n->in[0]->dtype, &n->in[0]->shape);
+}
+
+bool infer_predicate(Graph *g, Node *n)
+{
+    if (!infer_require(g, n, 1, 1) || !infer_require_types(g, n, 0))
         return false;
-    return infer_output(g, n, 0, x->dtype, &x->shape);
+    return infer_output(g, n, 0, DT_BOOL, &n->in[0]->shape);
 }
 
 bool infer_lrn(Graph *g, Node *n)
@@ -68,8 +56,8 @@ bool infer_clip(Graph *g, Node *n)
     if (!infer_require(g, n, 1, 3) || !require_scalar(g, n, 1, "min") ||
         !require_scalar(g, n, 2, "max"))
         return false;
-    if (n->in[0]->dtype == DT_BOOL)
-        return node_error(g, n, "input \"%s\" is bool, numbers are needed", n->in[0]->name);
+    if (!infer_require_types(g, n, 0))
+        return false;
     return infer_output(g, n, 0, n->in[0]->dtype, &n->in[0]->shape);
 }
 
@@ -104,34 +92,69 @@ static bool join(Graph *g, const Node *n, Shape *shape, const Value *v)
     return true;
 }
 
-/* Pow lets the exponent have a type of its own; the base gives the result's. */
-bool infer_broadcast(Graph *g, Node *n)
+/* The operands from `first` on have legal types, all the same, and broadcast with *shape. Pow lets
+ * the exponent have a type of its own; the base gives the result's. */
+static bool join_operands(Graph *g, const Node *n, int first, Shape *shape)
 {
-    int count = node_own_inputs(n);
-    bool chain = n->op == OP_Min || n->op == OP_Max;
-    if (!infer_require(g, n, chain ? count : 2, chain ? count : 2))
-        return false;
-    Shape shape = n->in[0]->shape;
-    for (int i = 0; i < count; i++) {
-        if (n->in[i]->dtype == DT_BOOL)
-            return node_error(g, n, "input \"%s\" is bool, numbers are needed", n->in[i]->name);
-        if (n->op != OP_Pow && !infer_require_same_type(g, n, i))
+    for (int i = first; i < node_own_inputs(n); i++) {
+        const Value *v = n->in[i], *model = n->in[first];
+        if (!infer_require_types(g, n, i))
             return false;
-        if (!join(g, n, &shape, n->in[i]))
+        if (n->op != OP_Pow && v->dtype != model->dtype)
+            return node_error(g, n, "input \"%s\" is %s, input \"%s\" is %s", model->name,
+                              dtype_name(model->dtype), v->name, dtype_name(v->dtype));
+        if (!join(g, n, shape, v))
             return false;
     }
-    return infer_output(g, n, 0, n->in[0]->dtype, &shape);
+    return true;
+}
+
+static bool require_operands(Graph *g, const Node *n)
+{
+    bool chain = n->op == OP_Min || n->op == OP_Max;
+    int count = chain ? node_own_inputs(n) : 2;
+    return infer_require(g, n, count, count);
+}
+
+bool infer_broadcast(Graph *g, Node *n)
+{
+    if (!require_operands(g, n))
+        return false;
+    Shape shape = n->in[0]->shape;
+    bool is_float = dtype_is_float(n->in[0]->dtype);
+    if (n->op == OP_Mod && is_float && n->params.ew.mode == 0)
+        return node_error(g, n, "fmod must be 1 for floating-point operands");
+    return join_operands(g, n, 0, &shape) && infer_output(g, n, 0, n->in[0]->dtype, &shape);
+}
+
+bool infer_compare(Graph *g, Node *n)
+{
+    if (!require_operands(g, n))
+        return false;
+    Shape shape = n->in[0]->shape;
+    return join_operands(g, n, 0, &shape) && infer_output(g, n, 0, DT_BOOL, &shape);
+}
+
+bool infer_where(Graph *g, Node *n)
+{
+    if (!infer_require(g, n, 3, 3))
+        return false;
+    const Value *condition = n->in[0];
+    Shape shape = condition->shape;
+    if (condition->dtype != DT_BOOL)
+        return node_error(g, n, "condition \"%s\" is %s, bool is needed", condition->name,
+                          dtype_name(condition->dtype));
+    return join_operands(g, n, 1, &shape) && infer_output(g, n, 0, n->in[1]->dtype, &shape);
 }
 
 /* The slope broadcasts to the input, not the other way round. */
 bool infer_prelu(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 2, 2) || !infer_require_same_type(g, n, 1))
+    if (!infer_require(g, n, 2, 2) || !infer_require_same_type(g, n, 1) ||
+        !infer_require_types(g, n, 0))
         return false;
     const Value *x = n->in[0];
     Shape shape = x->shape;
-    if (x->dtype == DT_BOOL)
-        return node_error(g, n, "input \"%s\" is bool, numbers are needed", x->name);
     if (!join(g, n, &shape, n->in[1]))
         return false;
     if (!shape_equal(&shape, &x->shape))

@@ -17,6 +17,10 @@ enum {
     T_INPLACE = 1 << 8,     /* out[0] may overwrite in[0] when shapes and layouts agree. Without a
                                trait: it may also overwrite an operand of a fused step, since that
                                is read at the very position that is stored next, once */
+    T_SCALAR = 1 << 9,      /* its kernels have no vectors (a function of the C library an element):
+                               it is no step of another node's epilogue */
+    /* What most elementwise operators have: input and output of one type, vectors. */
+    T_EW = T_ELEMENTWISE | T_BLOCKED | T_EPILOGUE | T_INPLACE,
 };
 
 typedef struct OpInfo {

@@ -24,8 +24,8 @@ static bool can_take_step(const Node *n)
 
 static bool is_step(const Node *e)
 {
-    return op_has(e->op, T_ELEMENTWISE) && e->op != OP_Identity && e->n_epilogue == 0 &&
-           e->out[0]->dtype == DT_F32;
+    return op_has(e->op, T_ELEMENTWISE) && !op_has(e->op, T_SCALAR) && e->op != OP_Identity &&
+           e->n_epilogue == 0 && e->out[0]->dtype == DT_F32;
 }
 
 /* Whether a kernel that works on blocks of channels could read `y` beside a result of shape `out`

@@ -155,6 +155,8 @@ static int rule_elementwise(Layouts *l, const Node *n)
         return PLAIN;
     for (int i = 0; i < n->n_in; i++) {
         const Value *v = n->in[i];
+        if (v && v->dtype != DT_F32 && shape_numel(&v->shape) > 1)
+            return PLAIN; /* only f32 is blocked */
         any = any || (v && is_blocked(native(l, v)) && v->shape.rank == out->rank &&
                       v->shape.dim[1] == out->dim[1]);
     }

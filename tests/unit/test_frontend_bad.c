@@ -83,8 +83,8 @@ static const BadModel bad_models[] = {
      "Dropout \"p\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
     {6,
      "g (float[2,3] X, float[2] B) => (float[2,3] Y) "
-     "{ [a] Y = Add <broadcast = 1, axis = 0> (X, B) }",
-     "Add \"a\" (#0): broadcasting from axis 0 is not supported", STATUS_UNSUPPORTED},
+     "{ [a] Y = Add <broadcast = 1, axis = 2> (X, B) }",
+     "Add \"a\" (#0): axis 2 does not fit 2 and 1 axes", STATUS_FAILED},
     {6,
      "g (float[1,2,1] X) => (float[1,2,1] Y) <float[2] a = {1,2}> "
      "{ Y = BatchNormalization (X, a, a, a, a) }",

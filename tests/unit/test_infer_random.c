@@ -96,14 +96,35 @@ static Value *operand(Chance *c, Graph *g, const Value *first)
     return graph_constant(g, NULL, data);
 }
 
+/* Operators whose first operand must be of a rare type. */
+static const struct {
+    OpKind op;
+    DType type;
+} first_types[] = {{OP_Not, DT_BOOL}, {OP_And, DT_BOOL},     {OP_Or, DT_BOOL},
+                   {OP_Xor, DT_BOOL}, {OP_BitShift, DT_U16}, {OP_Where, DT_BOOL}};
+
+static Value *first_operand(Chance *c, Graph *g, OpKind op)
+{
+    for (size_t i = 0; i < sizeof first_types / sizeof first_types[0]; i++)
+        if (first_types[i].op == op) {
+            Shape s = shape(c, NULL);
+            return graph_value(g, NULL, first_types[i].type, &s);
+        }
+    return NULL;
+}
+
 /* Operands that pure chance hardly ever makes fit: weights and statistics. NULL: leave it to
  * chance. */
 static Value *fitting(Chance *c, Graph *g, OpKind op, int i, const Value *first)
 {
-    if (i == 0 || first->shape.rank < 2 || below(c, 4) == 0)
+    if (i == 0)
+        return below(c, 4) ? first_operand(c, g, op) : NULL;
+    if (first->shape.rank < 2 || below(c, 4) == 0)
         return NULL;
     Shape s = first->shape;
     int64_t channels = s.dim[1];
+    if (op == OP_MaxUnpool && i == 1) /* indices */
+        return graph_value(g, NULL, DT_I64, &s);
     if (op == OP_Conv && i == 1)
         s.dim[0] = below(c, 5);
     else if (op == OP_ConvTranspose && i == 1) {
@@ -173,6 +194,7 @@ static void random_ew(Chance *c, Params *p)
     reals(c, &p->ew.alpha, 1);
     reals(c, &p->ew.beta, 1);
     reals(c, &p->ew.gamma, 1);
+    p->ew.mode = below(c, 4);
     p->ew.to = type(c);
 }
 
