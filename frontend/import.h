@@ -130,6 +130,9 @@ void attr_ignore(Importer *im, const Onnx__NodeProto *p, const char *name);
 /* Reports attributes that were not asked for. */
 bool attr_all_seen(Importer *im, const Onnx__NodeProto *p);
 
+/* The attributes of AveragePool. */
+bool import_average_pool(Importer *im, const Onnx__NodeProto *p, Node *n);
+
 /* ---- the import column of the operator table ---- */
 
 /* Reads the attributes of `p` into `n`, whose inputs and outputs are in place already; may turn

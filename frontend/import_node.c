@@ -46,6 +46,8 @@ static bool is_foldable(const Node *n, int64_t *cost)
     bool shape_only = op_has(n->op, T_SHAPE_ONLY);
     bool small = true;
     *cost = 0;
+    if (n->op == OP_DequantizeLinear) /* weights stay integers: passes compute with those */
+        return false;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == NULL || shape_only)
             continue;
@@ -186,6 +188,7 @@ static int most_inputs(OpKind op)
     case OP_Max:
     case OP_Sum:
     case OP_Mean:
+    case OP_QLinearConcat:
         return INT_MAX;
     case OP_Conv:
     case OP_ConvTranspose:

@@ -76,24 +76,36 @@ bool import_conv_transpose(Importer *im, const Onnx__NodeProto *p, Node *n)
     return import_conv(im, p, n) && import_output_shape(im, p, &n->params.conv);
 }
 
+/* The window, which every pool has. */
+static bool import_pool_window(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    PoolParams *c = &n->params.pool;
+    if (!attr_present(im, p, "kernel_shape"))
+        return node_error(im->graph, n, "attribute \"kernel_shape\" is missing");
+    return import_window(im, p, &c->w) &&
+           (n->op == OP_MaxUnpool || (window_list(im, p, "dilations", &c->w, c->w.dilation, 1) &&
+                                      attr_bool(im, p, "ceil_mode", &c->ceil_mode)));
+}
+
+bool import_average_pool(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    return import_pool_window(im, p, n) &&
+           attr_bool(im, p, "count_include_pad", &n->params.pool.count_include_pad);
+}
+
 bool import_pool(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     PoolParams *c = &n->params.pool;
     int64_t order = 0;
-    if (!attr_present(im, p, "kernel_shape"))
-        return node_error(im->graph, n, "attribute \"kernel_shape\" is missing");
-    if (!import_window(im, p, &c->w))
+    if (n->op == OP_AveragePool)
+        return import_average_pool(im, p, n);
+    if (!import_pool_window(im, p, n))
         return false;
     if (n->op == OP_MaxUnpool)
         return true;
-    if (!window_list(im, p, "dilations", &c->w, c->w.dilation, 1) ||
-        !attr_bool(im, p, "ceil_mode", &c->ceil_mode))
-        return false;
     c->p = 2;
     if (n->op == OP_LpPool)
         return attr_int(im, p, "p", &c->p);
-    if (n->op == OP_AveragePool)
-        return attr_bool(im, p, "count_include_pad", &c->count_include_pad);
     if (!attr_int(im, p, "storage_order", &order))
         return false;
     c->column_major = order == 1;

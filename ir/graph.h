@@ -152,6 +152,15 @@ typedef struct ShapeParams { /* Reshape Expand Shape ConstantOfShape */
     int64_t value_i;    /* ConstantOfShape, integer types */
 } ShapeParams;
 
+/* QuantizeLinear, DequantizeLinear. The scale's shape says how it is applied: one element (whole
+ * tensor), one axis of x's extent `axis` (per axis), or x's rank (blocks of `block` along `axis`).
+ */
+typedef struct QuantParams {
+    int64_t axis;
+    int64_t block; /* 0: not blocked */
+    DType to;      /* of the result; DT_NONE before inference: as the zero point or the scale says */
+} QuantParams;
+
 typedef union Params {
     ConvParams conv;
     PoolParams pool;
@@ -165,6 +174,7 @@ typedef union Params {
     SplitParams split;
     ResizeParams resize;
     ShapeParams shape;
+    QuantParams quant;
 } Params;
 
 /* ---- layout, place, plan: what the passes decide ---- */

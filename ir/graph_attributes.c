@@ -263,6 +263,15 @@ static void write_shape(Text *t, const Node *n)
         put_int(t, "end", p->end);
 }
 
+static void write_quant(Text *t, const Node *n)
+{
+    const QuantParams *p = &n->params.quant;
+    if (n->in[1]->shape.rank > 0)
+        put_int(t, "axis", p->axis);
+    if (p->block != 0)
+        put_int(t, "block_size", p->block);
+}
+
 static const struct {
     const char *params;
     void (*write)(Text *t, const Node *n);
@@ -271,6 +280,7 @@ static const struct {
     {"axis", write_axis},   {"gemm", write_gemm},     {"norm", write_norm},
     {"perm", write_perm},   {"pad", write_pad},       {"slice", write_slice},
     {"split", write_split}, {"resize", write_resize}, {"shape", write_shape},
+    {"quant", write_quant},
 };
 
 const char *op_attributes(Arena *a, const Node *n)

@@ -59,4 +59,13 @@ bool infer_window(Graph *g, const Node *n, Window *w);
 /* Resolves auto_pad for a forward window: out = ceil(in / stride) for SAME, no pads for VALID. */
 void infer_auto_pad(Window *w, const int64_t *in);
 
+/* The shape of a convolution of operand 0 with a weight of this shape, and of a pool; the window in
+ * the parameters becomes final. Types are not looked at. */
+bool infer_conv_shape(Graph *g, Node *n, const Shape *weight, Shape *out);
+bool infer_pool_shape(Graph *g, Node *n, Shape *out);
+
+/* The shape of a matrix product a * b as NumPy has it: vectors gain an axis, leading axes
+ * broadcast. */
+bool infer_product_shape(Graph *g, const Node *n, Shape a, Shape b, Shape *out);
+
 #endif

@@ -14,10 +14,10 @@ static bool check_types(Graph *g, const Node *n)
     return infer_require_same_type(g, n, 1);
 }
 
-static bool inner_error(Graph *g, const Node *n)
+static bool inner_error(Graph *g, const Node *n, const Shape *a, const Shape *b)
 {
-    return node_error(g, n, "inner extents of %s and %s differ", infer_shape_text(g, n->in[0]),
-                      infer_shape_text(g, n->in[1]));
+    return node_error(g, n, "inner extents of %s and %s differ", shape_str(g->arena, a),
+                      shape_str(g->arena, b));
 }
 
 bool infer_gemm(Graph *g, Node *n)
@@ -30,7 +30,7 @@ bool infer_gemm(Graph *g, Node *n)
         return node_error(g, n, "inputs have shapes %s and %s, matrices are needed",
                           infer_shape_text(g, n->in[0]), infer_shape_text(g, n->in[1]));
     if (a->dim[p->trans_a ? 0 : 1] != b->dim[p->trans_b ? 1 : 0])
-        return inner_error(g, n);
+        return inner_error(g, n, a, b);
     Shape out = {.rank = 2, .dim = {a->dim[p->trans_a ? 1 : 0], b->dim[p->trans_b ? 0 : 1]}};
     const Value *c = infer_operand(n, 2);
     Shape joined;
@@ -40,11 +40,9 @@ bool infer_gemm(Graph *g, Node *n)
     return infer_output(g, n, 0, n->in[0]->dtype, &out);
 }
 
-bool infer_matmul(Graph *g, Node *n)
+bool infer_product_shape(Graph *g, const Node *n, Shape a, Shape b, Shape *out)
 {
-    if (!infer_require(g, n, 2, 2) || !check_types(g, n))
-        return false;
-    Shape a = n->in[0]->shape, b = n->in[1]->shape;
+    const Shape a_given = a, b_given = b;
     if (a.rank == 0 || b.rank == 0)
         return node_error(g, n, "a scalar has no matrix product");
     bool row = a.rank == 1, column = b.rank == 1; /* vectors gain an axis, dropped at the end */
@@ -53,17 +51,24 @@ bool infer_matmul(Graph *g, Node *n)
     if (column)
         b = (Shape){.rank = 2, .dim = {b.dim[0], 1}};
     if (a.dim[a.rank - 1] != b.dim[b.rank - 2])
-        return inner_error(g, n);
+        return inner_error(g, n, &a_given, &b_given);
     int64_t rows = a.dim[a.rank - 1 - 1], columns = b.dim[b.rank - 1];
     a.rank -= 2;
     b.rank -= 2;
-    Shape out;
-    if (!shape_broadcast(&a, &b, &out))
+    if (!shape_broadcast(&a, &b, out))
         return node_error(g, n, "leading axes of %s and %s do not broadcast",
-                          infer_shape_text(g, n->in[0]), infer_shape_text(g, n->in[1]));
+                          shape_str(g->arena, &a_given), shape_str(g->arena, &b_given));
     if (!row)
-        out.dim[out.rank++] = rows;
+        out->dim[out->rank++] = rows;
     if (!column)
-        out.dim[out.rank++] = columns;
-    return infer_output(g, n, 0, n->in[0]->dtype, &out);
+        out->dim[out->rank++] = columns;
+    return true;
+}
+
+bool infer_matmul(Graph *g, Node *n)
+{
+    Shape out;
+    return infer_require(g, n, 2, 2) && check_types(g, n) &&
+           infer_product_shape(g, n, n->in[0]->shape, n->in[1]->shape, &out) &&
+           infer_output(g, n, 0, n->in[0]->dtype, &out);
 }

@@ -105,7 +105,7 @@ static bool take_kernel(Graph *g, const Node *n, Window *w, const Shape *weight)
     int spatial = n->in[0]->shape.rank - 2;
     if (weight->rank != spatial + 2)
         return node_error(g, n, "weight has shape %s, input has %d spatial axes",
-                          infer_shape_text(g, n->in[1]), spatial);
+                          shape_str(g->arena, weight), spatial);
     if (w->n == 0 && spatial <= MAX_SPATIAL) {
         fill_defaults(w, 0, spatial);
         w->n = spatial;
@@ -124,10 +124,8 @@ static bool take_kernel(Graph *g, const Node *n, Window *w, const Shape *weight)
 
 static bool check_conv_operands(Graph *g, Node *n, int64_t channels_out)
 {
-    ConvParams *p = &n->params.conv;
     const Value *bias = infer_operand(n, 2);
-    if (!take_kernel(g, n, &p->w, &n->in[1]->shape) || !infer_window(g, n, &p->w) ||
-        !infer_require_float(g, n, 0) || !infer_require_same_type(g, n, 1) ||
+    if (!infer_require_float(g, n, 0) || !infer_require_same_type(g, n, 1) ||
         !infer_require_same_type(g, n, 2))
         return false;
     if (bias && (bias->shape.rank != 1 || bias->shape.dim[0] != channels_out))
@@ -142,13 +140,12 @@ static bool check_group(Graph *g, const Node *n, int64_t group)
            node_error(g, n, "group %lld is out of range", (long long)group);
 }
 
-bool infer_conv(Graph *g, Node *n)
+bool infer_conv_shape(Graph *g, Node *n, const Shape *weight, Shape *out)
 {
-    if (!infer_require(g, n, 2, 3) || !infer_require_rank(g, n, 3))
-        return false;
     ConvParams *p = &n->params.conv;
-    const Shape *x = &n->in[0]->shape, *weight = &n->in[1]->shape;
-    if (!check_conv_operands(g, n, weight->dim[0]) || !check_group(g, n, p->group))
+    const Shape *x = &n->in[0]->shape;
+    if (!infer_require_rank(g, n, 3) || !take_kernel(g, n, &p->w, weight) ||
+        !infer_window(g, n, &p->w) || !check_group(g, n, p->group))
         return false;
     if (x->dim[1] % p->group || x->dim[1] / p->group != weight->dim[1])
         return node_error(
@@ -160,12 +157,19 @@ bool infer_conv(Graph *g, Node *n)
         return node_error(g, n, "%lld output channels do not divide into %lld groups",
                           (long long)weight->dim[0], (long long)p->group);
     infer_auto_pad(&p->w, x->dim + 2);
-    Shape out = *x;
-    out.dim[1] = weight->dim[0];
+    *out = *x;
+    out->dim[1] = weight->dim[0];
     for (int i = 0; i < p->w.n; i++)
-        if (!window_count(g, n, &p->w, i, x->dim[i + 2], false, &out.dim[i + 2]))
+        if (!window_count(g, n, &p->w, i, x->dim[i + 2], false, &out->dim[i + 2]))
             return false;
-    return infer_output(g, n, 0, n->in[0]->dtype, &out);
+    return true;
+}
+
+bool infer_conv(Graph *g, Node *n)
+{
+    Shape out;
+    return infer_require(g, n, 2, 3) && infer_conv_shape(g, n, &n->in[1]->shape, &out) &&
+           check_conv_operands(g, n, out.dim[1]) && infer_output(g, n, 0, n->in[0]->dtype, &out);
 }
 
 /* ---- ConvTranspose ---- */
@@ -210,7 +214,8 @@ bool infer_conv_transpose(Graph *g, Node *n)
         return node_error(g, n, "weight has shape %s, too few axes or too large",
                           infer_shape_text(g, n->in[1]));
     int64_t channels_out = weight->dim[1] * p->group;
-    if (!check_conv_operands(g, n, channels_out))
+    if (!take_kernel(g, n, &p->w, weight) || !infer_window(g, n, &p->w) ||
+        !check_conv_operands(g, n, channels_out))
         return false;
     if (x->dim[1] != weight->dim[0])
         return node_error(g, n, "weight has %lld input channels, input has %lld",
@@ -240,15 +245,10 @@ static bool check_pool_pads(Graph *g, const Node *n, const Window *w)
     return true;
 }
 
-bool infer_pool(Graph *g, Node *n)
+bool infer_pool_shape(Graph *g, Node *n, Shape *out)
 {
     PoolParams *p = &n->params.pool;
-    if (!infer_require(g, n, 1, 1) || !infer_window(g, n, &p->w))
-        return false;
-    bool any_type = n->op == OP_MaxPool;
-    if (!any_type && !infer_require_float(g, n, 0))
-        return false;
-    if (n->op == OP_LpPool && !check_range(g, n, "norm p", p->p, 1))
+    if (!infer_window(g, n, &p->w))
         return false;
     const Shape *x = &n->in[0]->shape;
     if (p->w.auto_pad != AUTO_PAD_NOTSET)
@@ -256,11 +256,22 @@ bool infer_pool(Graph *g, Node *n)
     infer_auto_pad(&p->w, x->dim + 2);
     if (!check_pool_pads(g, n, &p->w))
         return false;
-    Shape out = *x;
+    *out = *x;
     for (int i = 0; i < p->w.n; i++)
-        if (!window_count(g, n, &p->w, i, x->dim[i + 2], p->ceil_mode, &out.dim[i + 2]))
+        if (!window_count(g, n, &p->w, i, x->dim[i + 2], p->ceil_mode, &out->dim[i + 2]))
             return false;
-    return infer_output(g, n, 0, n->in[0]->dtype, &out) && infer_output(g, n, 1, DT_I64, &out);
+    return true;
+}
+
+bool infer_pool(Graph *g, Node *n)
+{
+    Shape out;
+    if (!infer_require(g, n, 1, 1) || (n->op != OP_MaxPool && !infer_require_float(g, n, 0)))
+        return false;
+    if (n->op == OP_LpPool && !check_range(g, n, "norm p", n->params.pool.p, 1))
+        return false;
+    return infer_pool_shape(g, n, &out) && infer_output(g, n, 0, n->in[0]->dtype, &out) &&
+           infer_output(g, n, 1, DT_I64, &out);
 }
 
 bool infer_global_pool(Graph *g, Node *n)
