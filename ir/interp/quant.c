@@ -51,9 +51,9 @@ static int64_t scale_at(const InterpCall *c, int64_t i)
 {
     const QuantParams *p = &c->node->params.quant;
     const Shape *x = &c->in[0]->shape, *s = &c->in[1]->shape;
-    int64_t inner = shape_range_numel(x, (int)p->axis + 1, x->rank);
-    if (shape_numel(s) == 1)
+    if (shape_numel(s) == 1) /* the axis means nothing */
         return 0;
+    int64_t inner = shape_range_numel(x, (int)p->axis + 1, x->rank);
     int64_t along = i / inner % x->dim[p->axis];
     if (p->block == 0)
         return along;

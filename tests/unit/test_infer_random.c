@@ -12,7 +12,7 @@
 /* cmocka needs the ones above first. */
 #include <cmocka.h>
 
-enum { ROUNDS = 400, MAX_IN = 6, MAX_OUT = 3, SMALL = 20000 };
+enum { ROUNDS = 400, MAX_IN = 9, MAX_OUT = 3, SMALL = 20000 };
 
 typedef struct Chance {
     uint64_t state;
@@ -138,6 +138,53 @@ static Value *fitting(Chance *c, Graph *g, OpKind op, int i, const Value *first)
         s.dim[k] = below(c, 4);
     int64_t numel;
     return shape_checked_numel(&s, &numel) ? graph_value(g, NULL, first->dtype, &s) : NULL;
+}
+
+/* What the operands of quantised operators are, a letter an operand: q integers shaped like the
+ * first, w a weight of it, m a second factor, s a scale, z a zero point, b a bias, f real numbers,
+ * t a table. */
+static const struct {
+    OpKind op;
+    const char *operands;
+} quantised[] = {
+    {OP_QuantizeLinear, "fsz"},       {OP_DequantizeLinear, "qsz"},
+    {OP_DynamicQuantizeLinear, "f"},  {OP_ConvInteger, "qwzz"},
+    {OP_QLinearConv, "qszwszszb"},    {OP_MatMulInteger, "qmzz"},
+    {OP_QLinearMatMul, "qszmszsz"},   {OP_QLinearAdd, "qszqszsz"},
+    {OP_QLinearMul, "qszqszsz"},      {OP_QGemm, "qszmszbsz"},
+    {OP_QLinearAveragePool, "qszsz"}, {OP_Lookup, "qt"},
+};
+
+static Value *quantised_operand(Chance *c, Graph *g, char role, const Value *first)
+{
+    Shape one = {.rank = below(c, 2), .dim = {1}}, s = first ? first->shape : shape(c, NULL);
+    if (role == 's' || role == 'z')
+        return graph_value(g, NULL, role == 's' ? DT_F32 : DT_U8, &one);
+    if (role == 't') {
+        Tensor *table = tensor_new(g->arena, DT_I8, &(Shape){1, {256}});
+        fill(c, table);
+        return graph_constant(g, NULL, table);
+    }
+    if (role == 'w' && s.rank > 0)
+        s.dim[0] = below(c, 5);
+    for (int k = 2; role == 'w' && k < s.rank; k++)
+        s.dim[k] = below(c, 4);
+    if (role == 'm' && s.rank > 0)
+        s = (Shape){2, {s.dim[s.rank - 1], below(c, 5)}};
+    if (role == 'b')
+        s = (Shape){1, {below(c, 5)}};
+    int64_t numel;
+    DType t = role == 'b' ? DT_I32 : role == 'f' ? DT_F32 : DT_U8;
+    return shape_checked_numel(&s, &numel) ? graph_value(g, NULL, t, &s) : NULL;
+}
+
+/* Operand `i` of a quantised operator as it should be, mostly; NULL: leave it to chance. */
+static Value *quantised_fitting(Chance *c, Graph *g, OpKind op, int i, const Value *first)
+{
+    for (size_t k = 0; k < sizeof quantised / sizeof quantised[0]; k++)
+        if (quantised[k].op == op && i < (int)strlen(quantised[k].operands) && below(c, 25))
+            return quantised_operand(c, g, quantised[k].operands[i], first);
+    return NULL;
 }
 
 /* ---- parameters: every field of the struct that the operator has ---- */
@@ -266,6 +313,12 @@ static void random_shape(Chance *c, Params *p)
     p->shape = (ShapeParams){below(c, 2), number(c), number(c), type(c), real(c), number(c)};
 }
 
+static void random_quant(Chance *c, Params *p)
+{
+    p->quant =
+        (QuantParams){number(c), below(c, 2) ? 0 : number(c), below(c, 3) ? DT_NONE : type(c)};
+}
+
 static const struct {
     const char *params;
     void (*fill)(Chance *c, Params *p);
@@ -274,6 +327,7 @@ static const struct {
     {"axis", random_axis},   {"gemm", random_gemm},     {"norm", random_norm},
     {"perm", random_perm},   {"pad", random_pad},       {"slice", random_slice},
     {"split", random_split}, {"resize", random_resize}, {"shape", random_shape},
+    {"quant", random_quant},
 };
 
 /* ---- one node ---- */
@@ -285,9 +339,11 @@ static Node *random_node(Chance *c, Graph *g, OpKind op)
     Value *in[MAX_IN] = {NULL}, *out[MAX_OUT] = {NULL};
     int most = info->in_max < 0 || info->in_max > MAX_IN ? info->in_min + 1 : info->in_max;
     int n_in = info->in_min + below(c, most - info->in_min + 1);
-    int n_out = info->out_max == 1 ? 1 : 1 + below(c, MAX_OUT);
+    int n_out = info->out_max == info->out_min ? info->out_min : 1 + below(c, MAX_OUT);
     for (int i = 0; i < n_in; i++) {
         in[i] = fitting(c, g, op, i, in[0]);
+        if (in[i] == NULL)
+            in[i] = quantised_fitting(c, g, op, i, i ? in[0] : NULL);
         if (in[i] == NULL && (i < info->in_min || below(c, 4)))
             in[i] = operand(c, g, i ? in[0] : NULL);
     }
