@@ -286,27 +286,9 @@ static KExpr *ew_mul(const Ew *e)
     return bin(e, KO_MUL, e->x[0], e->x[1]);
 }
 
-/* Integers: x / 0 is 0 and x / -1 is 0 - x, so that no input traps. */
-static KExpr *integer_div(const Ew *e)
-{
-    KBuilder *b = e->b;
-    const KLet *x = name(e, "x", e->x[0]), *y = name(e, "y", e->x[1]);
-    KExpr *is_zero = kb_cmp(b, KO_EQ, use(e, y), con(e, 0));
-    KExpr *is_minus = kb_cmp(b, KO_EQ, use(e, y), con(e, -1));
-    const KLet *safe =
-        name(e, "divisor", kb_select(b, kb_bin(b, KO_OR, is_zero, is_minus), con(e, 1), use(e, y)));
-    const KLet *q = name(e, "quotient", bin(e, KO_DIV, use(e, x), use(e, safe)));
-    is_minus = kb_cmp(b, KO_EQ, use(e, y), con(e, -1));
-    is_zero = kb_cmp(b, KO_EQ, use(e, y), con(e, 0));
-    KExpr *minus = bin(e, KO_SUB, con(e, 0), use(e, q));
-    return kb_select(b, is_zero, con(e, 0), kb_select(b, is_minus, minus, use(e, q)));
-}
-
 static KExpr *ew_div(const Ew *e)
 {
-    if (e->type.base == KT_F32 || e->type.base == KT_F64)
-        return bin(e, KO_DIV, e->x[0], e->x[1]);
-    return integer_div(e);
+    return bin(e, KO_DIV, e->x[0], e->x[1]);
 }
 
 /* Constant exponents that need no logarithm; the rest is x^y. */
@@ -414,7 +396,12 @@ bool ew_supports(OpKind op, DType type)
         return false;
     if (type == DT_F32)
         return true;
-    return table[op].any_type && (type == DT_F64 || type == DT_I32 || type == DT_I64);
+    return table[op].any_type && type != DT_BOOL;
+}
+
+bool ew_is_scalar(OpKind op, DType type)
+{
+    return op == OP_Div && !dtype_is_float(type);
 }
 
 KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, KExpr *const *x, int n)

@@ -131,6 +131,20 @@ const char *ctype_memory(KBase base);
 
 /* Appends an expression, in parentheses when it binds weaker than `least`. */
 void print_expr(Printer *p, Text *out, const KExpr *e, int least);
+/* The kinds of expressions that depend on the type (emit_convert.c). */
+void print_const(Printer *p, Text *out, const KExpr *e);
+void print_load(Printer *p, Text *out, const KExpr *e);
+void print_cvt(Printer *p, Text *out, const KExpr *e);
+void print_bitcast(Printer *p, Text *out, const KExpr *e);
+/* Whether a conversion prints as a call of a word, not as a cast. */
+bool cvt_is_word(const KExpr *e);
+/* A scalar, narrowed to the type of the buffer. */
+void print_stored(Printer *p, Text *out, const KBuf *to, const KExpr *e);
+/* `(x, y, z)` */
+void print_args(Printer *p, Text *out, KExpr *const *arg, int n);
+/* The word of that stem for a type: vmin of vectors, vmini of vectors of integers, vselectm of
+ * masks, min_i32 of scalars. */
+const char *typed_word(Printer *p, const char *stem, KType t);
 /* `x[...]` or `x + ...`, the place of a scalar or of a vector. */
 void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const KExpr *dyn,
                  int64_t scale, bool vector);

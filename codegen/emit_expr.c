@@ -8,24 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *ctype_memory(KBase base)
-{
-    static const char *const name[] = {
-        [KT_F32] = "float",     [KT_F64] = "double",  [KT_F16] = "uint16_t",
-        [KT_BF16] = "uint16_t", [KT_I8] = "int8_t",   [KT_U8] = "uint8_t",
-        [KT_I32] = "int32_t",   [KT_I64] = "int64_t", [KT_MASK] = "int",
-    };
-    return name[base];
-}
-
-const char *ctype(Emit *e, KType t)
-{
-    if (t.lanes == 1)
-        return ctype_memory(t.base);
-    const char *word = t.base == KT_F32 ? "vfloat" : t.base == KT_MASK ? "vmask" : "vint";
-    return word_use(&e->words, word, t.lanes);
-}
-
 /* ---- affine sums ---- */
 
 bool runs_once(const KVar *v)
@@ -233,10 +215,18 @@ static const Spelling *spelling(const KExpr *e)
     return &spellings[e->op];
 }
 
-/* Scalars of less than 32 bits are computed as int and cut to size. */
-static bool is_small(KType t)
+/* Whether a scalar integer operation needs a word because its right operand may be anything: a
+ * division by 0 or -1, a shift by no count below the width. */
+static bool is_guarded(const KExpr *e)
 {
-    return t.lanes == 1 && (t.base == KT_I8 || t.base == KT_U8);
+    const KExpr *y = e->arg[1];
+    if (e->type.lanes > 1 || kbase_is_float(e->type.base) || e->type.base == KT_MASK)
+        return false;
+    if (e->op == KO_DIV || e->op == KO_REM)
+        return y->kind != KE_CONST || y->i == 0 || y->i == -1;
+    if (e->op == KO_SHL || e->op == KO_SHR)
+        return y->kind != KE_CONST || y->i < 0 || y->i >= 8 * (int64_t)kbase_size(e->type.base);
+    return false;
 }
 
 /* How tightly the printed form of `e` binds. */
@@ -252,15 +242,17 @@ static int binding(Printer *p, const KExpr *e)
     case KE_UN:
         if (e->op == KO_NOT && e->type.base == KT_MASK)
             return BIND_UNARY;
-        return is_small(e->type) ? BIND_UNARY : spelling(e)->bind;
+        return spelling(e)->bind;
     case KE_BIN:
-        return is_small(e->type) ? BIND_UNARY : spelling(e)->bind;
+        return is_guarded(e) ? BIND_POSTFIX : spelling(e)->bind;
+    case KE_LOAD:
+        return e->buf->base == KT_U32 ? BIND_UNARY : BIND_POSTFIX;
     case KE_CMP:
         return e->type.lanes > 1 ? BIND_POSTFIX : spelling(e)->bind;
     case KE_SELECT:
         return e->type.lanes > 1 ? BIND_POSTFIX : BIND_COND;
     case KE_CVT:
-        return e->type.lanes > 1 ? BIND_POSTFIX : BIND_UNARY;
+        return cvt_is_word(e) ? BIND_POSTFIX : BIND_UNARY;
     default:
         return BIND_POSTFIX;
     }
@@ -273,7 +265,7 @@ static const char *word(Printer *p, const char *name, int lanes)
     return word_use(&p->emit->words, name, lanes);
 }
 
-static void print_args(Printer *p, Text *out, KExpr *const *arg, int n)
+void print_args(Printer *p, Text *out, KExpr *const *arg, int n)
 {
     text_puts(out, "(");
     for (int i = 0; i < n; i++) {
@@ -283,56 +275,15 @@ static void print_args(Printer *p, Text *out, KExpr *const *arg, int n)
     text_puts(out, ")");
 }
 
-/* The word of that stem for a type: vmin of vectors, vmini of vectors of integers, vselectm of
- * masks, min_i32 of scalars. */
-static const char *typed_word(Printer *p, const char *stem, KType t)
+const char *typed_word(Printer *p, const char *stem, KType t)
 {
-    if (t.lanes == 1) {
-        KBase b = t.base == KT_I8 || t.base == KT_U8 ? KT_I32 : t.base;
-        return word(p, arena_printf(p->arena, "%s_%s", stem + 1, kbase_name(b)), 1);
-    }
+    if (t.lanes == 1)
+        return word(p, arena_printf(p->arena, "%s_%s", stem + 1, kbase_name(t.base)), 1);
     const char *end = t.base == KT_F32 ? "" : t.base == KT_MASK ? "m" : "i";
     return word(p, arena_printf(p->arena, "%s%s", stem, end), t.lanes);
 }
 
 /* ---- each kind ---- */
-
-static void print_const(Printer *p, Text *out, const KExpr *e)
-{
-    char *value;
-    switch (e->type.base) {
-    case KT_F32:
-        value = f32_literal(p->arena, e->f);
-        break;
-    case KT_F64:
-        value = f64_literal(p->arena, e->f);
-        break;
-    case KT_F16:
-        value = arena_printf(p->arena, "0x%04x", f32_to_f16((float)e->f));
-        break;
-    case KT_BF16:
-        value = arena_printf(p->arena, "0x%04x", f32_to_bf16((float)e->f));
-        break;
-    default:
-        value = int_literal(p->arena, e->i);
-        break;
-    }
-    if (e->type.lanes > 1)
-        text_add(out, "%s(%s)", typed_word(p, "vsplat", e->type), value);
-    else
-        text_puts(out, value);
-}
-
-static void print_load(Printer *p, Text *out, const KExpr *e)
-{
-    bool vector = e->type.lanes > 1, tail = e->active < e->type.lanes;
-    if (vector)
-        text_add(out, "%s(", typed_word(p, tail ? "vloadn" : "vload", e->type));
-    print_place(p, out, e->buf, &e->at, e->dyn, e->dyn_scale, vector);
-    if (tail)
-        text_add(out, ", %d", e->active);
-    text_puts(out, vector ? ")" : "");
-}
 
 /* The functions of the C library for scalars. */
 static const char *scalar_function(Printer *p, const KExpr *e)
@@ -344,18 +295,6 @@ static const char *scalar_function(Printer *p, const KExpr *e)
     if (e->type.base == KT_F32)
         return arena_printf(p->arena, "%sf", name[e->op]);
     return e->type.base == KT_F64 ? name[e->op] : typed_word(p, "vabs", e->type);
-}
-
-static void print_bitcast(Printer *p, Text *out, const KExpr *e)
-{
-    KBase from = e->arg[0]->type.base, to = e->type.base;
-    if (e->type.lanes > 1)
-        text_puts(out, word(p, to == KT_F32 ? "vasfloat" : "vasint", e->type.lanes));
-    else if (from == to || kbase_size(to) < 4)
-        text_add(out, "(%s)", ctype_memory(to));
-    else
-        text_puts(out, word(p, arena_printf(p->arena, "as_%s", kbase_name(to)), 1));
-    print_args(p, out, e->arg, 1);
 }
 
 static void print_unary(Printer *p, Text *out, const KExpr *e)
@@ -386,8 +325,13 @@ static void print_shift_count(Printer *p, Text *out, const KExpr *e)
 
 static void print_binary(Printer *p, Text *out, const KExpr *e)
 {
+    static const char *const guarded[] = {
+        [KO_DIV] = "vdiv", [KO_REM] = "vrem", [KO_SHL] = "vshift_left", [KO_SHR] = "vshift_right"};
     const Spelling *s = spelling(e);
-    if (e->op == KO_SHL && s->word) {
+    if (is_guarded(e)) {
+        text_puts(out, typed_word(p, guarded[e->op], e->type));
+        print_args(p, out, e->arg, 2);
+    } else if (e->op == KO_SHL && s->word) {
         text_add(out, "%s(", typed_word(p, s->word, e->type));
         print_expr(p, out, e->arg[0], BIND_ANY);
         text_puts(out, ", ");
@@ -432,53 +376,6 @@ static void print_select(Printer *p, Text *out, const KExpr *e)
     print_expr(p, out, e->arg[1], BIND_LOR);
     text_puts(out, " : ");
     print_expr(p, out, e->arg[2], BIND_COND);
-}
-
-static bool is_half(KBase b)
-{
-    return b == KT_F16 || b == KT_BF16;
-}
-
-/* Scalars: casts, and words from and to the 16-bit floats. */
-static void print_scalar_cvt(Printer *p, Text *out, const KExpr *e)
-{
-    KBase from = e->arg[0]->type.base, to = e->type.base;
-    if (!is_half(from) && !is_half(to)) {
-        text_add(out, "(%s)", ctype_memory(to));
-        print_expr(p, out, e->arg[0], BIND_UNARY);
-        return;
-    }
-    if (!is_half(to) && to != KT_F32)
-        text_add(out, "(%s)", ctype_memory(to));
-    if (is_half(to))
-        text_add(out, "%s(", word(p, to == KT_F16 ? "f32_to_f16" : "f32_to_bf16", 1));
-    if (is_half(from)) {
-        text_puts(out, word(p, from == KT_F16 ? "f16_to_f32" : "bf16_to_f32", 1));
-        print_args(p, out, e->arg, 1);
-    } else if (from != KT_F32) {
-        text_puts(out, "(float)");
-        print_expr(p, out, e->arg[0], BIND_UNARY);
-    } else {
-        print_expr(p, out, e->arg[0], BIND_ANY);
-    }
-    text_puts(out, is_half(to) ? ")" : "");
-}
-
-static void print_cvt(Printer *p, Text *out, const KExpr *e)
-{
-    KType to = e->type;
-    if (to.lanes == 1) {
-        print_scalar_cvt(p, out, e);
-    } else if (e->arg[0]->type.base == KT_MASK) {
-        bool f = to.base == KT_F32;
-        text_add(out, "%s(", typed_word(p, "vselect", to));
-        print_expr(p, out, e->arg[0], BIND_ANY);
-        text_add(out, ", %s(%s), ", typed_word(p, "vsplat", to), f ? "1.0f" : "1");
-        text_add(out, "%s(%s))", typed_word(p, "vsplat", to), f ? "0.0f" : "0");
-    } else {
-        text_puts(out, word(p, to.base == KT_F32 ? "vtofloat" : "vtoint", to.lanes));
-        print_args(p, out, e->arg, 1);
-    }
 }
 
 static void print_shuffle(Printer *p, Text *out, const KExpr *e)
@@ -563,7 +460,7 @@ static void print_plain(Printer *p, Text *out, const KExpr *e)
         print_reduce(p, out, e);
         return;
     case KE_CALL:
-        text_puts(out, name_of(&p->emit->names, e->func));
+        text_puts(out, e->func->external ? e->func->external : name_of(&p->emit->names, e->func));
         print_args(p, out, e->arg, e->func->n_params);
         return;
     }
@@ -571,13 +468,8 @@ static void print_plain(Printer *p, Text *out, const KExpr *e)
 
 void print_expr(Printer *p, Text *out, const KExpr *e, int least)
 {
-    bool cut =
-        is_small(e->type) && (e->kind == KE_BIN || (e->kind == KE_UN && e->op != KO_BITCAST));
-    bool parentheses = !cut && binding(p, e) < least;
-    if (cut)
-        text_add(out, least > BIND_UNARY ? "((%s)" : "(%s)", ctype_memory(e->type.base));
-    text_puts(out, cut || parentheses ? "(" : "");
+    bool parentheses = binding(p, e) < least;
+    text_puts(out, parentheses ? "(" : "");
     print_plain(p, out, e);
-    text_puts(out, cut || parentheses ? ")" : "");
-    text_puts(out, cut && least > BIND_UNARY ? ")" : "");
+    text_puts(out, parentheses ? ")" : "");
 }

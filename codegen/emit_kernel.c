@@ -268,7 +268,7 @@ static void print_store(Printer *p, int indent, const KStmt *s)
     if (t.lanes == 1) {
         print_place(p, &line, s->buf, &s->at, s->dyn, s->dyn_scale, false);
         text_puts(&line, " = ");
-        print_expr(p, &line, s->expr, BIND_ANY);
+        print_stored(p, &line, s->buf, s->expr);
     } else {
         bool tail = s->active < t.lanes, f = t.base == KT_F32;
         text_puts(&line, word_use(&p->emit->words,
@@ -460,6 +460,8 @@ void emit_func(Emit *e, const KFunc *f)
     Uses uses;
     Printer p = new_printer(e, &uses);
     Text line = text_new(e->arena);
+    if (f->external)
+        return;
     count_expr(&uses, f->result);
     count_stmts(&uses, f->body);
     text_comment(&p.out, 0, f->note);

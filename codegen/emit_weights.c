@@ -180,8 +180,11 @@ static char *element(Arena *a, const unsigned char *p, KBase base)
         uint16_t u16;
         int8_t i8;
         uint8_t u8;
+        int16_t i16;
         int32_t i32;
+        uint32_t u32;
         int64_t i64;
+        uint64_t u64;
     } x;
     memcpy(&x, p, kbase_size(base));
     switch (base) {
@@ -191,7 +194,10 @@ static char *element(Arena *a, const unsigned char *p, KBase base)
         return f64_literal(a, x.f64);
     case KT_F16:
     case KT_BF16:
+    case KT_U16:
         return int_literal(a, x.u16);
+    case KT_I16:
+        return int_literal(a, x.i16);
     case KT_I8:
         return int_literal(a, x.i8);
     case KT_U8:
@@ -199,8 +205,12 @@ static char *element(Arena *a, const unsigned char *p, KBase base)
         return int_literal(a, x.u8);
     case KT_I32:
         return int_literal(a, x.i32);
+    case KT_U32:
+        return int_literal(a, x.u32);
     case KT_I64:
         return int_literal(a, x.i64);
+    case KT_U64:
+        return arena_printf(a, "%lluull", (unsigned long long)x.u64);
     }
     return NULL;
 }

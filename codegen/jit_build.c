@@ -134,22 +134,6 @@ static void build_if(JitBuild *b, const KStmt *s)
     LLVMPositionBuilderAtEnd(b->at, after);
 }
 
-static void build_store(JitBuild *b, const KStmt *s)
-{
-    LLVMValueRef x = jit_expr(b, s->expr);
-    LLVMValueRef p = jit_address(b, s->buf, &s->at, s->dyn, s->dyn_scale);
-    unsigned align = (unsigned)kbase_size(s->buf->base);
-    int lanes = s->expr->type.lanes;
-    if (s->active < lanes) {
-        LLVMTypeRef types[] = {LLVMTypeOf(x), LLVMTypeOf(p)};
-        LLVMValueRef args[] = {x, p, LLVMConstInt(LLVMInt32TypeInContext(b->context), align, false),
-                               jit_lane_mask(b, lanes, s->active)};
-        jit_intrinsic(b, "llvm.masked.store", types, 2, args, 4);
-        return;
-    }
-    LLVMSetAlignment(LLVMBuildStore(b->at, x, p), align);
-}
-
 static void build_set(JitBuild *b, const KStmt *s)
 {
     LLVMValueRef x = jit_expr(b, s->expr);
@@ -175,7 +159,7 @@ static void build_block(JitBuild *b, const KStmt *s)
             name_value(b, s->let, jit_expr(b, s->expr));
             break;
         case KS_STORE:
-            build_store(b, s);
+            jit_store(b, s);
             break;
         case KS_IF:
             build_if(b, s);
@@ -217,12 +201,27 @@ static void close_function(JitBuild *b)
     LLVMBuildBr(b->entry, LLVMGetNextBasicBlock(entry));
 }
 
+/* A function of the C library, called as it is: LLVM knows nothing of what it computes. */
+static LLVMValueRef external_function(JitBuild *b, const char *name, LLVMTypeRef type)
+{
+    b->function = LLVMAddFunction(b->module, name, type);
+    add_attribute(b, "nounwind", NULL);
+    add_attribute(b, "nobuiltin", NULL);
+    return b->function;
+}
+
 static void build_func(JitBuild *b, const KFunc *f)
 {
     LLVMTypeRef params[3];
     for (int i = 0; i < f->n_params; i++)
         params[i] = jit_type(b, f->param[i]->type);
     LLVMTypeRef type = LLVMFunctionType(jit_type(b, f->type), params, (unsigned)f->n_params, false);
+    LLVMValueRef *v = ARENA_NEW(b->arena, LLVMValueRef);
+    jit_map_set(&b->funcs, b->arena, f, v);
+    if (f->external != NULL) {
+        *v = external_function(b, f->external, type);
+        return;
+    }
     open_function(b, "f", type);
     LLVMSetLinkage(b->function, LLVMInternalLinkage);
     add_attribute(b, "alwaysinline", NULL);
@@ -231,9 +230,7 @@ static void build_func(JitBuild *b, const KFunc *f)
     build_block(b, f->body);
     LLVMBuildRet(b->at, jit_expr(b, f->result));
     close_function(b);
-    LLVMValueRef *v = ARENA_NEW(b->arena, LLVMValueRef);
     *v = b->function;
-    jit_map_set(&b->funcs, b->arena, f, v);
 }
 
 static void build_kernel(JitBuild *b, const Kernel *k, const char *name)

@@ -3,7 +3,7 @@
  * In comes a verified, unrolled program; out goes one LLVM module. Each kernel becomes an external
  * function `void k<i>(ptr args)`, where args points at the kernel's buffer pointers in order, and
  * each KFunc an internal function that is always inlined. Vectors are LLVM vectors, masks vectors
- * of i1, f16 and bf16 travel as 16-bit integers until converted, registers are allocas that
+ * of i1, f16 and bf16 lie in memory as 16-bit integers, registers are allocas that
  * mem2reg turns into SSA. Only names and notes of the kernels are lost; every operation becomes
  * exactly one of the same meaning, without fast-math flags, so C and JIT give the same bits. */
 #ifndef CNNCC_CODEGEN_JIT_BUILD_H
@@ -51,7 +51,15 @@ bool jit_build_program(JitBuild *b, const Program *p);
 LLVMValueRef *jit_map_get(const JitMap *m, const void *key); /* NULL when absent */
 void jit_map_set(JitMap *m, Arena *a, const void *key, LLVMValueRef *value);
 
+/* Types, memory and conversions (jit_convert.c). */
+LLVMTypeRef jit_memory_type(const JitBuild *b, KBase base);
 LLVMTypeRef jit_type(const JitBuild *b, KType t);
+LLVMValueRef jit_load(JitBuild *b, const KExpr *e);
+void jit_store(JitBuild *b, const KStmt *s);
+LLVMValueRef jit_convert(JitBuild *b, const KExpr *e);
+/* `x` in every lane of a constant vector. */
+LLVMValueRef jit_splat_constant(JitBuild *b, LLVMValueRef x, int lanes);
+
 LLVMValueRef jit_expr(JitBuild *b, const KExpr *e);
 /* The alloca of reg[idx]. */
 LLVMValueRef jit_register(JitBuild *b, const KReg *reg, const Affine idx[2]);

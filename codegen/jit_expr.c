@@ -12,47 +12,9 @@ static bool is_float(KBase b)
     return b == KT_F32 || b == KT_F64;
 }
 
-static bool is_half(KBase b)
-{
-    return b == KT_F16 || b == KT_BF16;
-}
-
 static bool is_unsigned(KBase b)
 {
-    return b == KT_U8 || b == KT_MASK;
-}
-
-static LLVMTypeRef element_type(const JitBuild *b, KBase base)
-{
-    switch (base) {
-    case KT_F32:
-        return LLVMFloatTypeInContext(b->context);
-    case KT_F64:
-        return LLVMDoubleTypeInContext(b->context);
-    case KT_F16:
-    case KT_BF16:
-        return LLVMInt16TypeInContext(b->context);
-    case KT_I8:
-    case KT_U8:
-        return LLVMInt8TypeInContext(b->context);
-    case KT_I32:
-        return LLVMInt32TypeInContext(b->context);
-    case KT_I64:
-        return LLVMInt64TypeInContext(b->context);
-    case KT_MASK:
-        break;
-    }
-    return LLVMInt1TypeInContext(b->context);
-}
-
-static LLVMTypeRef with_lanes(LLVMTypeRef element, int lanes)
-{
-    return lanes == 1 ? element : LLVMVectorType(element, (unsigned)lanes);
-}
-
-LLVMTypeRef jit_type(const JitBuild *b, KType t)
-{
-    return with_lanes(element_type(b, t.base), t.lanes);
+    return b == KT_U64 || b == KT_MASK;
 }
 
 LLVMValueRef jit_intrinsic(JitBuild *b, const char *name, LLVMTypeRef *types, int n_types,
@@ -62,17 +24,6 @@ LLVMValueRef jit_intrinsic(JitBuild *b, const char *name, LLVMTypeRef *types, in
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(b->module, id, types, (size_t)n_types);
     LLVMTypeRef type = LLVMIntrinsicGetType(b->context, id, types, (size_t)n_types);
     return LLVMBuildCall2(b->at, type, f, args, (unsigned)n_args, "");
-}
-
-/* `x` in every lane of a constant vector. */
-static LLVMValueRef constant_lanes(JitBuild *b, LLVMValueRef x, int lanes)
-{
-    if (lanes == 1)
-        return x;
-    LLVMValueRef *v = ARENA_ARRAY(b->arena, LLVMValueRef, lanes);
-    for (int i = 0; i < lanes; i++)
-        v[i] = x;
-    return LLVMConstVector(v, (unsigned)lanes);
 }
 
 LLVMValueRef jit_lane_mask(JitBuild *b, int lanes, int active)
@@ -116,17 +67,13 @@ static LLVMValueRef shuffle(JitBuild *b, LLVMValueRef x, LLVMValueRef y, const i
 
 static LLVMValueRef build_constant(JitBuild *b, const KExpr *e)
 {
-    LLVMTypeRef type = element_type(b, e->type.base);
+    LLVMTypeRef type = jit_memory_type(b, e->type.base);
     LLVMValueRef x;
     if (is_float(e->type.base))
         x = LLVMConstReal(type, e->f);
-    else if (is_half(e->type.base))
-        x = LLVMConstInt(
-            type, e->type.base == KT_F16 ? f32_to_f16((float)e->f) : f32_to_bf16((float)e->f),
-            false);
     else
         x = LLVMConstInt(type, (unsigned long long)e->i, true);
-    return constant_lanes(b, x, e->type.lanes);
+    return jit_splat_constant(b, x, e->type.lanes);
 }
 
 static LLVMValueRef constant_i64(const JitBuild *b, int64_t x)
@@ -174,7 +121,7 @@ LLVMValueRef jit_address(JitBuild *b, const KBuf *buf, const Affine *at, const K
                          int64_t dyn_scale)
 {
     check_variables(b, at);
-    LLVMTypeRef type = element_type(b, buf->base);
+    LLVMTypeRef type = jit_memory_type(b, buf->base);
     LLVMValueRef p = b->buffer[buf->index];
     for (int i = 0; i < b->n_loops; i++) {
         LLVMValueRef term = loop_term(b, at, i);
@@ -190,22 +137,6 @@ LLVMValueRef jit_address(JitBuild *b, const KBuf *buf, const Affine *at, const K
     }
     LLVMValueRef c = constant_i64(b, at->c);
     return at->c == 0 ? p : LLVMBuildGEP2(b->at, type, p, &c, 1, "");
-}
-
-static LLVMValueRef build_load(JitBuild *b, const KExpr *e)
-{
-    LLVMTypeRef type = jit_type(b, e->type);
-    LLVMValueRef p = jit_address(b, e->buf, &e->at, e->dyn, e->dyn_scale);
-    unsigned align = (unsigned)kbase_size(e->buf->base);
-    if (e->active < e->type.lanes) {
-        LLVMTypeRef types[] = {type, LLVMTypeOf(p)};
-        LLVMValueRef args[] = {p, LLVMConstInt(LLVMInt32TypeInContext(b->context), align, false),
-                               jit_lane_mask(b, e->type.lanes, e->active), LLVMConstNull(type)};
-        return jit_intrinsic(b, "llvm.masked.load", types, 2, args, 4);
-    }
-    LLVMValueRef load = LLVMBuildLoad2(b->at, type, p, "");
-    LLVMSetAlignment(load, align);
-    return load;
 }
 
 static LLVMValueRef build_get(JitBuild *b, const KExpr *e)
@@ -309,8 +240,49 @@ static LLVMOpcode binary_opcode(KOp op, KBase base)
     }
 }
 
+/* Whether a scalar integer's right operand may be one for which LLVM leaves the result open. */
+static bool needs_guard(KOp op, KBase base, LLVMValueRef y)
+{
+    bool divides = op == KO_DIV || op == KO_REM, shifts = op == KO_SHL || op == KO_SHR;
+    if (is_float(base) || !(divides || shifts))
+        return false;
+    if (!LLVMIsConstant(y) || LLVMGetTypeKind(LLVMTypeOf(y)) != LLVMIntegerTypeKind)
+        return LLVMGetTypeKind(LLVMTypeOf(y)) == LLVMIntegerTypeKind;
+    long long k = LLVMConstIntGetSExtValue(y);
+    return divides ? k == 0 || k == -1 : k < 0 || k >= 8 * (long long)kbase_size(base);
+}
+
+/* x / 0 = x % 0 = 0; x / -1 = 0 - x, which wraps; a shift by too much shifts every bit out. */
+static LLVMValueRef guarded(JitBuild *b, KOp op, KBase base, LLVMValueRef x, LLVMValueRef y)
+{
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef zero = LLVMConstNull(type), one = LLVMConstInt(type, 1, false);
+    LLVMBuilderRef at = b->at;
+    if (op == KO_SHL || op == KO_SHR) {
+        unsigned long long width = 8 * kbase_size(base);
+        LLVMValueRef last = LLVMConstInt(type, width - 1, false);
+        LLVMValueRef inside = LLVMBuildICmp(at, LLVMIntULE, y, last, "");
+        LLVMValueRef count = LLVMBuildSelect(at, inside, y, last, "");
+        LLVMValueRef r = LLVMBuildBinOp(at, binary_opcode(op, base), x, count, "");
+        bool sign = op == KO_SHR && !is_unsigned(base); /* sign bits are all that is left */
+        return sign ? r : LLVMBuildSelect(at, inside, r, zero, "");
+    }
+    LLVMValueRef none = LLVMBuildICmp(at, LLVMIntEQ, y, zero, "");
+    LLVMValueRef minus = LLVMBuildICmp(at, LLVMIntEQ, y, LLVMConstAllOnes(type), "");
+    if (is_unsigned(base))
+        minus = LLVMConstNull(LLVMTypeOf(none));
+    LLVMValueRef safe = LLVMBuildSelect(at, LLVMBuildOr(at, none, minus, ""), one, y, "");
+    LLVMValueRef r = LLVMBuildBinOp(at, binary_opcode(op, base), x, safe, "");
+    if (op == KO_REM) /* x % 1 is 0 */
+        return r;
+    r = LLVMBuildSelect(at, minus, LLVMBuildNeg(at, x, ""), r, "");
+    return LLVMBuildSelect(at, none, zero, r, "");
+}
+
 static LLVMValueRef binary(JitBuild *b, KOp op, KBase base, LLVMValueRef x, LLVMValueRef y)
 {
+    if (needs_guard(op, base, y))
+        return guarded(b, op, base, x, y);
     if (op == KO_MIN || op == KO_MAX) {
         LLVMValueRef first = compare(b, op == KO_MIN ? KO_LT : KO_GT, base, x, y);
         return LLVMBuildSelect(b->at, first, x, y, "");
@@ -320,78 +292,6 @@ static LLVMValueRef binary(JitBuild *b, KOp op, KBase base, LLVMValueRef x, LLVM
         return LLVMBuildBinOp(b->at, opcode, x, y, "");
     b->broken = "a binary expression of no binary operator";
     return x;
-}
-
-/* bf16 by its definition: the upper half of an f32, rounded to nearest even; NaNs stay quiet. */
-static LLVMValueRef bf16_from_f32(JitBuild *b, LLVMValueRef x, int lanes)
-{
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
-    LLVMValueRef sixteen = constant_lanes(b, LLVMConstInt(i32, 16, false), lanes);
-    LLVMValueRef one = constant_lanes(b, LLVMConstInt(i32, 1, false), lanes);
-    LLVMValueRef bias = constant_lanes(b, LLVMConstInt(i32, 0x7fff, false), lanes);
-    LLVMValueRef quiet = constant_lanes(b, LLVMConstInt(i32, 0x40, false), lanes);
-    LLVMValueRef bits = LLVMBuildBitCast(b->at, x, with_lanes(i32, lanes), "");
-    LLVMValueRef upper = LLVMBuildLShr(b->at, bits, sixteen, "");
-    LLVMValueRef odd = LLVMBuildAnd(b->at, upper, one, "");
-    LLVMValueRef up = LLVMBuildAdd(b->at, LLVMBuildAdd(b->at, bits, bias, ""), odd, "");
-    LLVMValueRef nan = LLVMBuildFCmp(b->at, LLVMRealUNO, x, x, "");
-    LLVMValueRef r = LLVMBuildSelect(b->at, nan, LLVMBuildOr(b->at, upper, quiet, ""),
-                                     LLVMBuildLShr(b->at, up, sixteen, ""), "");
-    return LLVMBuildTrunc(b->at, r, with_lanes(LLVMInt16TypeInContext(b->context), lanes), "");
-}
-
-/* Between f32 and the two half formats. */
-static LLVMValueRef from_half(JitBuild *b, KBase base, LLVMValueRef x, int lanes)
-{
-    LLVMTypeRef f32 = with_lanes(LLVMFloatTypeInContext(b->context), lanes);
-    if (base == KT_F16) {
-        LLVMTypeRef half = with_lanes(LLVMHalfTypeInContext(b->context), lanes);
-        return LLVMBuildFPExt(b->at, LLVMBuildBitCast(b->at, x, half, ""), f32, "");
-    }
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
-    LLVMValueRef wide = LLVMBuildZExt(b->at, x, with_lanes(i32, lanes), "");
-    LLVMValueRef sixteen = constant_lanes(b, LLVMConstInt(i32, 16, false), lanes);
-    return LLVMBuildBitCast(b->at, LLVMBuildShl(b->at, wide, sixteen, ""), f32, "");
-}
-
-static LLVMValueRef to_half(JitBuild *b, KBase base, LLVMValueRef x, int lanes)
-{
-    if (base == KT_BF16)
-        return bf16_from_f32(b, x, lanes);
-    LLVMTypeRef half = with_lanes(LLVMHalfTypeInContext(b->context), lanes);
-    LLVMTypeRef bits = with_lanes(LLVMInt16TypeInContext(b->context), lanes);
-    return LLVMBuildBitCast(b->at, LLVMBuildFPTrunc(b->at, x, half, ""), bits, "");
-}
-
-/* A conversion between the formats that LLVM computes with. */
-static LLVMValueRef convert(JitBuild *b, KType from, KType to, LLVMValueRef x)
-{
-    LLVMTypeRef type = jit_type(b, to);
-    if (to.base == KT_MASK)
-        return compare(b, KO_NE, from.base, x, LLVMConstNull(LLVMTypeOf(x)));
-    if (is_float(from.base)) {
-        if (is_float(to.base))
-            return LLVMBuildFPCast(b->at, x, type, "");
-        return is_unsigned(to.base) ? LLVMBuildFPToUI(b->at, x, type, "")
-                                    : LLVMBuildFPToSI(b->at, x, type, "");
-    }
-    if (is_float(to.base))
-        return is_unsigned(from.base) ? LLVMBuildUIToFP(b->at, x, type, "")
-                                      : LLVMBuildSIToFP(b->at, x, type, "");
-    return LLVMBuildIntCast2(b->at, x, type, !is_unsigned(from.base), "");
-}
-
-static LLVMValueRef build_cvt(JitBuild *b, const KExpr *e)
-{
-    LLVMValueRef x = jit_expr(b, e->arg[0]);
-    KType from = e->arg[0]->type, to = e->type;
-    if (is_half(from.base)) {
-        x = from_half(b, from.base, x, from.lanes);
-        from.base = KT_F32;
-    }
-    if (is_half(to.base))
-        return to_half(b, to.base, convert(b, from, KTYPE(KT_F32, to.lanes), x), to.lanes);
-    return from.base == to.base ? x : convert(b, from, to, x);
 }
 
 static LLVMValueRef build_splat(JitBuild *b, const KExpr *e)
@@ -404,7 +304,7 @@ static LLVMValueRef build_splat(JitBuild *b, const KExpr *e)
     LLVMValueRef zero = LLVMConstInt(i32, 0, false);
     LLVMValueRef first = LLVMBuildInsertElement(b->at, LLVMGetPoison(type), x, zero, "");
     return LLVMBuildShuffleVector(b->at, first, LLVMGetPoison(type),
-                                  constant_lanes(b, zero, e->type.lanes), "");
+                                  jit_splat_constant(b, zero, e->type.lanes), "");
 }
 
 /* Halves onto halves: lane i with lane i + n/2, until one is left. */
@@ -472,9 +372,9 @@ LLVMValueRef jit_expr(JitBuild *b, const KExpr *e)
 {
     static LLVMValueRef (*const build[])(JitBuild *, const KExpr *) = {
         [KE_CONST] = build_constant, [KE_INDEX] = build_index,    [KE_GET] = build_get,
-        [KE_LETREF] = build_letref,  [KE_LOAD] = build_load,      [KE_SPLAT] = build_splat,
+        [KE_LETREF] = build_letref,  [KE_LOAD] = jit_load,        [KE_SPLAT] = build_splat,
         [KE_FMA] = build_ternary,    [KE_UN] = build_unary,       [KE_BIN] = build_binary,
-        [KE_CMP] = build_binary,     [KE_SELECT] = build_ternary, [KE_CVT] = build_cvt,
+        [KE_CMP] = build_binary,     [KE_SELECT] = build_ternary, [KE_CVT] = jit_convert,
         [KE_SHUF] = build_shuf,      [KE_REDUCE] = build_reduce,  [KE_CALL] = build_call,
     };
     return build[e->kind](b, e);

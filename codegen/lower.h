@@ -50,6 +50,12 @@ Arg arg_scratch(const Node *n, int64_t offset);
 
 /* A buffer parameter for a value, sized by its physical extent. */
 KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access);
+/* The same for kernels that move elements and never look at them: of kbase_moved type. */
+KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access);
+/* `value` as an element of type `t`, in the form that buf_moved buffers hold. */
+KExpr *moved_const(KBuilder *b, DType t, double value, int lanes);
+/* The type that elements of a value are computed with. */
+KType value_type(const Value *v, int lanes);
 
 /* ---- coordinates ---- */
 
@@ -81,6 +87,8 @@ KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, KExpr *const 
 
 /* Whether ew_expr has a case of the operator for elements of that type. */
 bool ew_supports(OpKind op, DType type);
+/* Whether that case works on scalars only: divisions of integers. */
+bool ew_is_scalar(OpKind op, DType type);
 
 /* Buffers of the epilogue operands of a node, added to the kernel behind the node's own. Appends
  * the matching arguments. */

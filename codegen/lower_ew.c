@@ -21,7 +21,7 @@ static bool is_number(const Value *v)
 
 static KExpr *number(KBuilder *b, KType type, const Value *v)
 {
-    if (type.base == KT_F32 || type.base == KT_F64)
+    if (kbase_is_float(type.base))
         return kb_const(b, type, tensor_get_f64(v->constant, 0));
     return kb_int(b, type, tensor_get_i64(v->constant, 0));
 }
@@ -65,6 +65,9 @@ static bool ew_operands(Lower *lw, Nest *nest, EwNode *e)
     const Value *out = n->out[0];
     bool unpadded = false, any = false;
     nest_space(nest, out);
+    nest->scalar = ew_is_scalar(n->op, out->dtype);
+    for (int i = 0; i < n->n_epilogue; i++)
+        nest->scalar = nest->scalar || ew_is_scalar(n->epilogue[i].op, out->dtype);
     nest_operand(lw, nest, out, "out", out);
     for (int i = 0; i < n->n_in; i++)
         any = any || (n->in[i] && !is_number(n->in[i]));

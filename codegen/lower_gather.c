@@ -53,8 +53,8 @@ bool lower_gather(Lower *lw, const Node *n)
                *to = dims_str(lw->arena, &out->shape, 0);
     g.b = kb_new(lw->arena, lw->program->target,
                  arena_printf(lw->arena, "gather%d_%s_to_%s", axis, from, to));
-    g.out = buf_value(g.b, "out", out, K_WRITE);
-    g.in = buf_value(g.b, "in", in, K_READ);
+    g.out = buf_moved(g.b, "out", out, K_WRITE);
+    g.in = buf_moved(g.b, "in", in, K_READ);
     g.indices = buf_value(g.b, "indices", indices, K_READ);
     Affine o = nest_loop(g.b, "outer", shape_range_numel(&in->shape, 0, axis), 1, &depth);
     Affine k = nest_loop(g.b, "k", g.count, 1, &depth);

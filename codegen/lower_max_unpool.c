@@ -9,17 +9,17 @@ static bool fill_zero(Lower *lw, const Node *n, const char *dims)
 {
     int64_t count = shape_numel(&n->out[0]->shape);
     KBuilder *b = kb_new(lw->arena, lw->program->target, arena_printf(lw->arena, "zero_%s", dims));
-    KBuf *out = buf_value(b, "out", n->out[0], K_WRITE);
+    KBuf *out = buf_moved(b, "out", n->out[0], K_WRITE);
     int lanes = lanes_for(count, lanes_of(lw->program->target, out->base)), depth = 0;
     int64_t whole = count / lanes * lanes;
-    KType type = KTYPE(out->base, lanes);
+    DType type = n->out[0]->dtype;
     if (whole > 0) {
         Affine i = nest_loop(b, "i", whole, lanes, &depth);
-        kb_store(b, out, i, kb_const(b, type, 0));
+        kb_store(b, out, i, moved_const(b, type, 0, lanes));
         nest_close(b, &depth, 0);
     }
     if (whole < count)
-        kb_store_tail(b, out, aff(whole), kb_const(b, type, 0), (int)(count - whole));
+        kb_store_tail(b, out, aff(whole), moved_const(b, type, 0, lanes), (int)(count - whole));
     Arg arg = arg_value(lw, n->out[0]);
     return lower_emit(lw, n, b, arena_printf(lw->arena, "zeros, %s", dims), &arg);
 }
@@ -72,8 +72,8 @@ bool lower_max_unpool(Lower *lw, const Node *n)
         return false;
     KBuilder *b =
         kb_new(lw->arena, lw->program->target, arena_printf(lw->arena, "max_unpool_%s", dims));
-    KBuf *to = buf_value(b, "out", out, K_WRITE);
-    KBuf *x = buf_value(b, "in", in, K_READ), *where = buf_value(b, "indices", indices, K_READ);
+    KBuf *to = buf_moved(b, "out", out, K_WRITE);
+    KBuf *x = buf_moved(b, "in", in, K_READ), *where = buf_value(b, "indices", indices, K_READ);
     Affine i = aff_var(kb_for(b, "i", 0, count, 1, KL_SERIAL)); /* they may meet: in order */
     const KLet *index = kb_let(b, "index", kb_load(b, where, i, 1));
     KExpr *at = kb_clamp(b, position(b, index, &from, &out->shape), 0, to->n - 1);

@@ -28,6 +28,7 @@ typedef struct Pad {
     PadAxis axis[NEST_AXES];
     int rank;
     const KBuf *in, *out;
+    DType dtype;
     int lanes;
     int depth;
 } Pad;
@@ -134,7 +135,7 @@ static void emit_row(Pad *p, Affine at, const Run *run, Affine from, int64_t n)
         Affine source_at = aff_add(from, aff_mul(i, run->step));
         KExpr *x;
         if (run->constant)
-            x = kb_const(b, KTYPE(p->out->base, lanes), p->p->value);
+            x = moved_const(b, p->dtype, p->p->value, lanes);
         else if (run->step == 0)
             x = kb_splat(b, kb_load(b, p->in, source_at, 1), lanes);
         else
@@ -188,14 +189,11 @@ static bool check(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
     const PadParams *p = &n->params.pad;
-    KBase base = kbase_of_dtype(in->dtype);
     bool blocked = in->layout.block > 1 || out->layout.block > 1;
     if (in->layout.block != out->layout.block && blocked)
         return node_unsupported(lw->graph, n, "its input and output differ in layout");
     if (blocked && (p->begin[1] || p->end[1]))
         return node_unsupported(lw->graph, n, "it pads the channels of a blocked layout");
-    if (p->mode == PAD_CONSTANT && p->value != 0 && (base == KT_F16 || base == KT_BF16))
-        return node_unsupported(lw->graph, n, "it pads %s", dtype_name(in->dtype));
     return true;
 }
 
@@ -205,15 +203,15 @@ bool lower_pad(Lower *lw, const Node *n)
     const Value *in = n->in[0], *out = n->out[0];
     if (!check(lw, n))
         return false;
-    Pad p = {.lw = lw, .p = &n->params.pad};
+    Pad p = {.lw = lw, .p = &n->params.pad, .dtype = out->dtype};
     const char *from = dims_str(lw->arena, &in->shape, 0);
     const char *to = dims_str(lw->arena, &out->shape, 0), *mode = modes[p.p->mode];
     if (p.p->mode == PAD_CONSTANT && p.p->value != 0)
         mode = "constant";
     p.b = kb_new(lw->arena, lw->program->target,
                  arena_printf(lw->arena, "pad_%s_%s_to_%s", mode, from, to));
-    p.out = buf_value(p.b, "out", out, K_WRITE);
-    p.in = buf_value(p.b, "in", in, K_READ);
+    p.out = buf_moved(p.b, "out", out, K_WRITE);
+    p.in = buf_moved(p.b, "in", in, K_READ);
     p.lanes = lanes_of(lw->program->target, p.out->base);
     make_axes(&p, in, out);
     emit_axis(&p, 0, aff(0), aff(0));

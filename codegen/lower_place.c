@@ -105,6 +105,30 @@ Arg arg_scratch(const Node *n, int64_t offset)
     return (Arg){ARG_ARENA, 0, n->plan.scratch_offset + offset};
 }
 
+KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access)
+{
+    return kb_buf(b, name, kbase_moved(kbase_of_dtype(v->dtype)), value_physical_numel(v), access);
+}
+
+KExpr *moved_const(KBuilder *b, DType t, double value, int lanes)
+{
+    const KBase moved = kbase_moved(kbase_of_dtype(t));
+    const KType type = KTYPE(kbase_compute(moved), lanes);
+    const Shape scalar = {0};
+    if (kbase_is_float(moved))
+        return kb_const(b, type, value);
+    Tensor *x = tensor_new(kb_arena(b), t, &scalar);
+    int64_t bits = 0;
+    tensor_set_f64(x, 0, value);
+    memcpy(&bits, x->data, tensor_bytes(x)); /* the low bits: narrowing leaves them alone */
+    return kb_int(b, type, moved == KT_I32 ? (int32_t)bits : bits);
+}
+
+KType value_type(const Value *v, int lanes)
+{
+    return KTYPE(kbase_compute(kbase_of_dtype(v->dtype)), lanes);
+}
+
 KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access)
 {
     return kb_buf(b, name, kbase_of_dtype(v->dtype), value_physical_numel(v), access);

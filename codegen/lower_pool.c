@@ -8,8 +8,6 @@
 #include "codegen/window.h"
 #include "ir/ops.h"
 
-#include <math.h>
-
 enum { MAX_SEGMENTS_PER_AXIS = 4, MAX_UNROLLED_TAPS = 32, MAX_UNROLLED_ROW = 16 };
 
 typedef struct Pool {
@@ -32,18 +30,9 @@ typedef struct Pool {
 
 /* ---- one output ---- */
 
-static double start_value(const Pool *p)
+static KExpr *start_value(const Pool *p)
 {
-    if (p->node->op != OP_MaxPool)
-        return 0;
-    switch (p->type.base) {
-    case KT_I8:
-        return INT8_MIN;
-    case KT_U8:
-        return 0;
-    default:
-        return -INFINITY;
-    }
+    return p->node->op == OP_MaxPool ? lowest_value(p->b, p->type) : kb_const(p->b, p->type, 0);
 }
 
 /* What a tap contributes. */
@@ -164,7 +153,7 @@ static void emit_output(Pool *p)
     int64_t taps = count_taps(p, 0);
     p->first = !p->guarded && taps > 0 && taps <= MAX_UNROLLED_TAPS;
     if (!p->first)
-        kb_set(p->b, p->acc, kb_const(p->b, p->type, start_value(p)));
+        kb_set(p->b, p->acc, start_value(p));
     p->count = NULL;
     if (p->guarded && p->node->op == OP_AveragePool && !p->p->count_include_pad) {
         p->count = kb_reg(p->b, "count", p->type, 0, 0, 0);
@@ -236,8 +225,8 @@ static bool check(const Pool *p, const Value *in, const Value *out)
         return node_unsupported(g, p->node, "its input and output differ in layout");
     bool max = p->node->op == OP_MaxPool;
     DType t = in->dtype;
-    bool ok = t == DT_F32 || (t == DT_F64 && p->node->op != OP_LpPool) ||
-              (max && (t == DT_I8 || t == DT_U8));
+    bool ok =
+        t == DT_F32 || (t == DT_F64 && p->node->op != OP_LpPool) || (max && dtype_is_integer(t));
     return ok || node_unsupported(g, p->node, "it has no kernel for %s", dtype_name(t));
 }
 
@@ -251,7 +240,7 @@ bool lower_pool(Lower *lw, const Node *n)
         return false;
     set_axes(&p, in, out);
     p.pixel = in->layout.block > 1 ? in->layout.block : 1;
-    p.type = KTYPE(kbase_of_dtype(in->dtype), (int)p.pixel);
+    p.type = value_type(in, (int)p.pixel);
     int64_t planes = in->shape.dim[0] * ((in->shape.dim[1] + p.pixel - 1) / p.pixel);
     const char *op = n->op == OP_MaxPool ? "maxpool" : n->op == OP_LpPool ? "lppool" : "avgpool";
     const char *dims = dims_str(lw->arena, &in->shape, 1), *window = window_text(lw->arena, &p);

@@ -6,8 +6,6 @@
 #include "codegen/nest.h"
 #include "codegen/window.h"
 
-#include <math.h>
-
 typedef struct Indexed {
     KBuilder *b;
     const PoolParams *p;
@@ -59,7 +57,7 @@ bool lower_pool_index(Lower *lw, const Node *n)
     Indexed e = {.p = &n->params.pool, .n = n->params.pool.w.n};
     const char *dims = dims_str(lw->arena, &in->shape, 1);
     e.b = kb_new(lw->arena, lw->program->target, arena_printf(lw->arena, "maxpool_index_%s", dims));
-    e.type = KTYPE(kbase_of_dtype(in->dtype), 1);
+    e.type = value_type(in, 1);
     KBuf *to = buf_value(e.b, "out", out, K_WRITE);
     KBuf *indices = buf_value(e.b, "indices", where, K_WRITE);
     e.in = buf_value(e.b, "in", in, K_READ);
@@ -76,12 +74,7 @@ bool lower_pool_index(Lower *lw, const Node *n)
     }
     e.best = kb_reg(e.b, "best", e.type, 0, 0, 0);
     e.where = kb_reg(e.b, "where", KTYPE(KT_I64, 1), 0, 0, 0);
-    bool is_float = dtype_is_float(in->dtype);
-    kb_set(e.b, e.best,
-           kb_const(e.b, e.type,
-                    is_float             ? -INFINITY
-                    : in->dtype == DT_U8 ? 0
-                                         : -128));
+    kb_set(e.b, e.best, lowest_value(e.b, e.type));
     kb_set(e.b, e.where, kb_int(e.b, KTYPE(KT_I64, 1), -1));
     emit_taps(&e, 0, x);
     kb_store(e.b, to, at, kb_get(e.b, e.best));

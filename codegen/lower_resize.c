@@ -38,7 +38,7 @@ typedef struct Resize {
 
 static KType lane_type(const Resize *r)
 {
-    return KTYPE(r->out->base, r->lanes);
+    return KTYPE(kbase_compute(r->out->base), r->lanes);
 }
 
 /* ---- tables in the blob ---- */

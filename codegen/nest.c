@@ -3,6 +3,7 @@
 #include "codegen/nest.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 int lanes_for(int64_t n, int limit)
@@ -16,6 +17,13 @@ int lanes_for(int64_t n, int limit)
 int lanes_of(const Target *t, KBase base)
 {
     return base == KT_F32 || base == KT_I32 ? t->lanes : 1;
+}
+
+KExpr *lowest_value(KBuilder *b, KType type)
+{
+    if (kbase_is_float(type.base))
+        return kb_const(b, type, -INFINITY);
+    return kb_int(b, type, type.base == KT_I32 ? INT32_MIN : type.base == KT_I64 ? INT64_MIN : 0);
 }
 
 const char *dims_str(Arena *a, const Shape *s, int first)
@@ -187,7 +195,7 @@ typedef struct Emit {
 static int row_lanes(const Emit *e)
 {
     const Nest *nest = e->nest;
-    int lanes = kb_target(e->b)->lanes, last = nest->rank - 1;
+    int lanes = nest->scalar ? 1 : kb_target(e->b)->lanes, last = nest->rank - 1;
     for (int i = 0; i < nest->n; i++) {
         int64_t s = nest->op[i].stride[last];
         int own = lanes_of(kb_target(e->b), nest->op[i].base);

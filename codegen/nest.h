@@ -24,11 +24,13 @@ typedef struct NestOperand {
 typedef struct Nest {
     int rank;
     int64_t extent[NEST_AXES];
-    int n; /* operands */
+    bool scalar; /* the body has no vector form: one element at a time */
+    int n;       /* operands */
     NestOperand op[NEST_OPERANDS];
 } Nest;
 
-/* The result's expression from those of operands 1..n-1, all of the same number of lanes. */
+/* The result's expression from those of operands 1..n-1, all of the same number of lanes. Each
+ * has the compute type of its operand, the result that of operand 0. */
 typedef KExpr *(*NestBody)(const void *user, Lower *lw, KBuilder *b, KExpr *const *x);
 
 /* The space of a value as it lies in memory: extents only, no operands. A blocked value's last
@@ -47,7 +49,7 @@ void nest_table(Lower *lw, Nest *nest, const char *name, const Tensor *t, const 
 /* Emits the kernel out[…] = body(in[…], …). */
 bool nest_emit(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest,
                NestBody body, const void *user);
-/* Emits the kernel out[…] = in[…] of two operands of one type. */
+/* Emits the kernel out[…] = in[…] of two operands of one type, which may be any. */
 bool nest_copy(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest);
 
 /* Merges and drops axes; what the emitters do first. */
@@ -62,6 +64,9 @@ bool nest_split_tail(Nest *nest, const Value *v, Nest *tail);
 Affine nest_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth);
 /* Closes loops until *depth is `to`. */
 void nest_close(KBuilder *b, int *depth, int to);
+
+/* The least number of a compute type, or -infinity: where a maximum starts. */
+KExpr *lowest_value(KBuilder *b, KType type);
 
 /* The least power of two >= n, at most `limit`. */
 int lanes_for(int64_t n, int limit);

@@ -186,6 +186,8 @@ static bool copy_by_tiles(Lower *lw, const Node *n, const char *name, const char
 
 bool nest_copy(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest)
 {
+    for (int i = 0; i < nest->n; i++)
+        nest->op[i].base = kbase_moved(nest->op[i].base);
     nest_collapse(nest);
     int r = unit_axis(nest, 0), a = unit_axis(nest, 1);
     int lanes = lanes_of(lw->program->target, nest->op[0].base);

@@ -32,55 +32,6 @@ static void broken_if(bool broken, const KBuilder *b, const char *what)
     abort();
 }
 
-size_t kbase_size(KBase b)
-{
-    static const unsigned char size[] = {
-        [KT_F32] = 4, [KT_F64] = 8, [KT_F16] = 2, [KT_BF16] = 2, [KT_I8] = 1,
-        [KT_U8] = 1,  [KT_I32] = 4, [KT_I64] = 8, [KT_MASK] = 0,
-    };
-    return size[b];
-}
-
-const char *kbase_name(KBase b)
-{
-    static const char *const name[] = {
-        [KT_F32] = "f32", [KT_F64] = "f64", [KT_F16] = "f16", [KT_BF16] = "bf16", [KT_I8] = "i8",
-        [KT_U8] = "u8",   [KT_I32] = "i32", [KT_I64] = "i64", [KT_MASK] = "mask",
-    };
-    return name[b];
-}
-
-KBase kbase_of_dtype(DType t)
-{
-    switch (t) {
-    case DT_F32:
-        return KT_F32;
-    case DT_F64:
-        return KT_F64;
-    case DT_F16:
-    case DT_I16: /* moved, not computed with */
-    case DT_U16:
-        return KT_F16;
-    case DT_BF16:
-        return KT_BF16;
-    case DT_I8:
-        return KT_I8;
-    case DT_I32:
-    case DT_U32:
-        return KT_I32;
-    case DT_I64:
-    case DT_U64:
-        return KT_I64;
-    default:
-        return KT_U8;
-    }
-}
-
-static bool is_float(KBase b)
-{
-    return b == KT_F32 || b == KT_F64 || b == KT_F16 || b == KT_BF16;
-}
-
 /* ---- the builder itself ---- */
 
 static KBuilder *new_builder(Arena *a, const Target *target)
@@ -217,6 +168,7 @@ void kb_note(KBuilder *b, const char *format, ...)
 KReg *kb_reg(KBuilder *b, const char *name, KType type, int rank, int d0, int d1)
 {
     KReg *r = ARENA_NEW(b->arena, KReg);
+    broken_if(kbase_compute(type.base) != type.base, b, "a register of a memory type");
     *r = (KReg){unique(b, name), type, rank, {rank > 0 ? d0 : 1, rank > 1 ? d1 : 1}};
     append(b, KS_REG)->reg = r;
     return r;
@@ -249,6 +201,7 @@ void kb_set(KBuilder *b, const KReg *r, KExpr *e)
 
 static KExpr *new_expr(KBuilder *b, KExprKind kind, KType type)
 {
+    broken_if(kbase_compute(type.base) != type.base, b, "an expression of a memory type");
     KExpr *e = ARENA_NEW(b->arena, KExpr);
     e->kind = kind;
     e->type = type;
@@ -297,14 +250,24 @@ KExpr *kb_int(KBuilder *b, KType type, int64_t value)
 {
     KExpr *e = new_expr(b, KE_CONST, type);
     e->i = value;
-    e->f = (double)value;
+    e->f = type.base == KT_U64 ? (double)(uint64_t)value : (double)value;
     return e;
+}
+
+/* `value` truncated, or the end of the type's range that is nearest to it. */
+static int64_t integer_near(KBase base, double value)
+{
+    if (base == KT_U64)
+        return value >= 18446744073709551616.0 ? -1 : value > 0 ? (int64_t)(uint64_t)value : 0;
+    const double end = base == KT_I64 ? 9223372036854775808.0 : 2147483648.0;
+    const int64_t least = base == KT_I64 ? INT64_MIN : INT32_MIN;
+    return value >= end ? -(least + 1) : value >= -end ? (int64_t)value : least;
 }
 
 KExpr *kb_const(KBuilder *b, KType type, double value)
 {
-    if (!is_float(type.base))
-        return kb_int(b, type, (int64_t)value);
+    if (!kbase_is_float(type.base))
+        return kb_int(b, type, integer_near(type.base, value));
     KExpr *e = new_expr(b, KE_CONST, type);
     e->f = type.base == KT_F32 ? (double)(float)value : value;
     return e;
@@ -328,7 +291,9 @@ KExpr *kb_load_dyn(KBuilder *b, const KBuf *buf, Affine at, KExpr *dyn, int64_t 
                    int active)
 {
     broken_if(active < 1 || active > lanes, b, "LOAD of no or too many lanes");
-    KExpr *e = new_expr(b, KE_LOAD, KTYPE(buf->base, lanes));
+    broken_if(lanes > 1 && kbase_compute(buf->base) != buf->base, b,
+              "LOAD of a vector that widens");
+    KExpr *e = new_expr(b, KE_LOAD, KTYPE(kbase_compute(buf->base), lanes));
     e->buf = buf;
     e->at = at;
     e->active = active;
@@ -361,6 +326,11 @@ KExpr *kb_splat(KBuilder *b, KExpr *scalar, int lanes)
 
 KExpr *kb_un(KBuilder *b, KOp op, KExpr *x)
 {
+    broken_if((op == KO_SQRT || op == KO_FLOOR || op == KO_CEIL || op == KO_ROUND) &&
+                  !kbase_is_float(x->type.base),
+              b, "a rounding or a root of an integer");
+    if (op == KO_ABS && x->type.base == KT_U64)
+        return x;
     KExpr *e = new_expr(b, KE_UN, x->type);
     e->op = op;
     e->arg[0] = x;
@@ -369,7 +339,12 @@ KExpr *kb_un(KBuilder *b, KOp op, KExpr *x)
 
 KExpr *kb_bin(KBuilder *b, KOp op, KExpr *x, KExpr *y)
 {
+    bool whole =
+        op == KO_REM || op == KO_SHL || op == KO_SHR || op == KO_AND || op == KO_OR || op == KO_XOR;
     broken_if(!type_equal(x->type, y->type), b, "BIN of two types");
+    broken_if(whole && kbase_is_float(x->type.base), b, "an integer operation on floats");
+    broken_if(x->type.lanes > 1 && x->type.base != KT_F32 && (op == KO_DIV || op == KO_REM), b,
+              "a division of integer vectors");
     KExpr *e = new_expr(b, KE_BIN, x->type);
     e->op = op;
     e->arg[0] = x;
@@ -412,18 +387,48 @@ KExpr *kb_select(KBuilder *b, KExpr *mask, KExpr *x, KExpr *y)
     return e;
 }
 
-KExpr *kb_cvt(KBuilder *b, KType type, KExpr *x)
+KExpr *kb_cvt_fit(KBuilder *b, KType type, KExpr *x)
 {
     broken_if(type.lanes != x->type.lanes, b, "CVT changes the lanes");
     if (type.base == x->type.base)
         return x;
+    if (type.base == KT_MASK)
+        return kb_cmp(b, KO_NE, x, kb_const(b, x->type, 0));
     KExpr *e = new_expr(b, KE_CVT, type);
     e->arg[0] = x;
+    e->fits = kbase_is_float(x->type.base) && !kbase_is_float(type.base);
+    return e;
+}
+
+/* Of vectors of f32 to i32: what fits is converted, the ends and NaN are selected. */
+static KExpr *cvt_saturated(KBuilder *b, KType type, KExpr *x)
+{
+    const double least = -2147483648.0, below = 2147483520.0; /* the greatest float below 2^31 */
+    const KType f = x->type;
+    const KLet *v = kb_let(b, "v", x);
+    KExpr *inside = kb_bin(b, KO_MAX, kb_use(b, v), kb_const(b, f, least));
+    inside = kb_cvt_fit(b, type, kb_bin(b, KO_MIN, inside, kb_const(b, f, below)));
+    KExpr *above = kb_cmp(b, KO_GT, kb_use(b, v), kb_const(b, f, below));
+    KExpr *ends = kb_select(b, above, kb_int(b, type, INT32_MAX), inside);
+    KExpr *nan = kb_cmp(b, KO_NE, kb_use(b, v), kb_use(b, v));
+    return kb_select(b, nan, kb_int(b, type, 0), ends);
+}
+
+KExpr *kb_cvt(KBuilder *b, KType type, KExpr *x)
+{
+    bool to_int = kbase_is_float(x->type.base) && !kbase_is_float(type.base);
+    if (to_int && type.base != KT_MASK && type.lanes > 1)
+        return cvt_saturated(b, type, x);
+    KExpr *e = kb_cvt_fit(b, type, x);
+    if (e->kind == KE_CVT && e->arg[0] == x)
+        e->fits = false;
     return e;
 }
 
 KExpr *kb_bitcast(KBuilder *b, KBase base, KExpr *x)
 {
+    if (base == x->type.base)
+        return x;
     broken_if(kbase_size(base) != kbase_size(x->type.base), b, "BITCAST changes the size");
     KExpr *e = kb_un(b, KO_BITCAST, x);
     e->type.base = base;
@@ -477,7 +482,8 @@ KExpr *kb_clamp(KBuilder *b, KExpr *x, int64_t lo, int64_t hi)
 void kb_store_dyn(KBuilder *b, const KBuf *buf, Affine at, KExpr *dyn, int64_t scale, KExpr *e,
                   int active)
 {
-    broken_if(e->type.base != buf->base, b, "STORE of another type");
+    broken_if(e->type.base != kbase_compute(buf->base), b, "STORE of another type");
+    broken_if(e->type.lanes > 1 && e->type.base != buf->base, b, "STORE of a vector that narrows");
     broken_if(active < 1 || active > e->type.lanes, b, "STORE of no or too many lanes");
     KStmt *s = append(b, KS_STORE);
     s->buf = buf;
@@ -527,5 +533,16 @@ KFunc *kb_func_finish(KBuilder *b, KExpr *result, const char *note)
     b->func->type = result->type;
     b->func->result = result;
     b->func->note = arena_strdup(b->arena, note);
+    return b->func;
+}
+
+KFunc *kb_external(Arena *a, const char *c_name, int n_params)
+{
+    const KType f64[] = {KTYPE(KT_F64, 1), KTYPE(KT_F64, 1)};
+    KBuilder *b = kb_func(a, NULL, c_name, n_params, f64);
+    broken_if(n_params > 2, b, "too many parameters");
+    b->func->external = b->func->name;
+    b->func->type = f64[0];
+    b->func->note = arena_printf(a, "%s of the C library", c_name);
     return b->func;
 }

@@ -15,6 +15,10 @@
 
 /* ---- types ---- */
 
+/* Buffers hold elements of any of these types but KT_MASK. Registers and expressions have *compute
+ * types*: f32, f64, i32, i64, u64 and mask. A load widens to the compute type of its buffer
+ * (kbase_compute), a store narrows to the buffer's type: integers modulo 2^n, floats to nearest
+ * even. */
 typedef enum KBase {
     KT_F32,
     KT_F64,
@@ -22,21 +26,32 @@ typedef enum KBase {
     KT_BF16,
     KT_I8,
     KT_U8,
+    KT_I16,
+    KT_U16,
     KT_I32,
+    KT_U32,
     KT_I64,
+    KT_U64,
     KT_MASK, /* result of a comparison; lives in registers only */
 } KBase;
 
 typedef struct KType {
-    KBase base;
-    int lanes; /* 1: a scalar. Vectors (lanes > 1) are of f32, i32 or mask, and as wide as the
-                  target or a power of two below */
+    KBase base; /* a compute type */
+    int lanes;  /* 1: a scalar. Vectors (lanes > 1) are of f32, i32 or mask, and as wide as the
+                   target or a power of two below */
 } KType;
 
 #define KTYPE(b, l) ((KType){(b), (l)})
 size_t kbase_size(KBase b);      /* bytes in memory; 0 for KT_MASK */
 const char *kbase_name(KBase b); /* "f32" */
 KBase kbase_of_dtype(DType t);   /* memory form: bool is KT_U8 */
+/* The type that elements are computed with: f16, bf16 -> f32; i8, u8, i16, u16 -> i32; u32 -> i64;
+ * the others themselves. Every value of the memory type is a value of it. */
+KBase kbase_compute(KBase b);
+/* The type through which elements are moved unchanged at the least cost: one of the same size
+ * whose compute type is no wider than needed (f16 -> u16, u32 -> i32, u64 -> i64…). */
+KBase kbase_moved(KBase b);
+bool kbase_is_float(KBase b); /* f32 f64 f16 bf16 */
 
 /* ---- affine indices ---- */
 
@@ -94,9 +109,12 @@ typedef struct KLet {
 } KLet;
 
 /* A pure function of registers: the vector maths (exp, tanh…). Emitted once a program, inlined
- * by both compilers. Functions are shared by identity: the same (name, lanes) is the same KFunc. */
+ * by both compilers. Functions are shared by identity: the same (name, lanes) is the same KFunc.
+ * An `external` one is a function of the C library instead, of one or two f64 scalars with an f64
+ * result ("sin", "pow"): it has no body, and both printers call it. */
 typedef struct KFunc {
-    const char *name; /* C identifier, "exp_f32x16" */
+    const char *name;     /* C identifier, "exp_f32x16" */
+    const char *external; /* the C function's name; NULL: body and result say what it computes */
     int n_params;
     KLet *param[3];
     KType type;  /* of the result */
@@ -117,14 +135,17 @@ typedef enum KExprKind {
     KE_INDEX,  /* the value of `at` as i32 or i64, lanes = 1 */
     KE_GET,    /* register `reg` at constant indices */
     KE_LETREF, /* value of `let` */
-    KE_LOAD,   /* `active` consecutive elements of `buf` from `at` (+ dyn); other lanes are 0 */
+    KE_LOAD,   /* `active` consecutive elements of `buf` from `at` (+ dyn), widened; other lanes
+                  are 0 */
     KE_SPLAT,  /* scalar arg[0] in every lane */
     KE_FMA,    /* arg[0] * arg[1] + arg[2], rounded once; f32 only */
     KE_UN,     /* `op` */
     KE_BIN,
     KE_CMP,    /* -> mask of the same lanes */
     KE_SELECT, /* mask arg[0] ? arg[1] : arg[2], lane by lane */
-    KE_CVT,    /* arg[0] as `type`, by value: float to int truncates, and the value must fit */
+    KE_CVT,    /* arg[0] as `type`, by value. Integers modulo 2^n; to a float: to nearest even;
+                  float to integer truncates, what does not fit becomes the nearest end and NaN
+                  becomes 0 (with `fits`: the value is known to fit) */
     KE_SHUF,   /* result lane l is lane shuf[l] of arg[0] ++ arg[1]; arg[1] may be NULL */
     KE_REDUCE, /* all lanes of arg[0] by `op` (add, min, max) to a scalar, halves onto halves:
                   lane i with lane i + lanes/2, then again */
@@ -140,20 +161,22 @@ typedef enum KOp {
     KO_CEIL,
     KO_ROUND,   /* to nearest even */
     KO_NOT,     /* mask or integer */
-    KO_BITCAST, /* f32 <-> i32, same lanes */
-    /* BIN */
+    KO_BITCAST, /* f32 <-> i32, f64 <-> i64 or u64, same lanes */
+    /* BIN. Integers wrap around */
     KO_ADD,
     KO_SUB,
     KO_MUL,
-    KO_DIV,
+    KO_DIV, /* integers (scalar only) truncate; x / 0 is 0 */
     KO_MIN, /* floats: a < b ? a : b  (so b when either is NaN); integers as usual */
     KO_MAX, /* floats: a > b ? a : b  (so b when either is NaN) */
     KO_AND,
     KO_OR,
     KO_XOR, /* masks and integers */
     KO_SHL,
-    KO_SHR, /* integers by a constant; SHR is arithmetic for signed types */
-    KO_REM, /* integers, scalar only; divisor is a non-zero constant */
+    KO_SHR, /* integers; SHR is logical for u64 and arithmetic for the others. Vectors by a
+               constant count in range; a scalar's count may be any value: one that is negative or
+               not below the width shifts every bit out */
+    KO_REM, /* integers, scalar only: x - x / y * y, with the sign of x; 0 where y is 0 */
     /* CMP: ordered, except NE which is true for NaN */
     KO_EQ,
     KO_NE,
@@ -169,7 +192,8 @@ struct KExpr {
     KOp op;
     KExpr *arg[3];
     double f;
-    int64_t i;
+    int64_t i;       /* CONST of u64: the bits */
+    bool fits;       /* CVT of a float to an integer: see there */
     Affine at;       /* INDEX, LOAD */
     const KBuf *buf; /* LOAD */
     int active;      /* LOAD: 1..lanes */
@@ -191,7 +215,7 @@ typedef enum KStmtKind {
     KS_REG,   /* declares `reg`, uninitialised */
     KS_SET,   /* reg[idx] = expr */
     KS_LET,   /* let = expr */
-    KS_STORE, /* the first `active` lanes of expr to buf at `at` (+ dyn) */
+    KS_STORE, /* the first `active` lanes of expr, narrowed, to buf at `at` (+ dyn) */
     KS_IF,    /* body when cond >= 0 (an affine condition) */
     KS_NOTE,  /* a comment */
 } KStmtKind;
@@ -294,7 +318,7 @@ KExpr *kb_use(KBuilder *b, const KLet *let);
 
 KExpr *kb_f32(KBuilder *b, double value, int lanes); /* constant */
 KExpr *kb_int(KBuilder *b, KType type, int64_t value);
-KExpr *kb_const(KBuilder *b, KType type, double value); /* of any type */
+KExpr *kb_const(KBuilder *b, KType type, double value); /* of any compute type */
 KExpr *kb_index(KBuilder *b, KType type, Affine at);
 KExpr *kb_load(KBuilder *b, const KBuf *buf, Affine at, int lanes);
 KExpr *kb_load_tail(KBuilder *b, const KBuf *buf, Affine at, int lanes, int active);
@@ -307,7 +331,10 @@ KExpr *kb_un(KBuilder *b, KOp op, KExpr *x);
 KExpr *kb_bin(KBuilder *b, KOp op, KExpr *x, KExpr *y);
 KExpr *kb_cmp(KBuilder *b, KOp op, KExpr *x, KExpr *y);
 KExpr *kb_select(KBuilder *b, KExpr *mask, KExpr *x, KExpr *y);
+/* From and to any compute type; to a mask: whether it is not 0. */
 KExpr *kb_cvt(KBuilder *b, KType type, KExpr *x);
+/* The same of a float that is known to be a value of the integer type when truncated: cheaper. */
+KExpr *kb_cvt_fit(KBuilder *b, KType type, KExpr *x);
 KExpr *kb_bitcast(KBuilder *b, KBase base, KExpr *x);
 KExpr *kb_shuf(KBuilder *b, KExpr *x, KExpr *y, const int *lanes, int n);
 KExpr *kb_reduce(KBuilder *b, KOp op, KExpr *x);
@@ -325,6 +352,8 @@ KBuilder *kb_func(Arena *a, const Target *target, const char *name, int n_params
                   const KType *param_types);
 const KLet *kb_param(const KBuilder *b, int i);
 KFunc *kb_func_finish(KBuilder *b, KExpr *result, const char *note);
+/* A function of the C library, f64 scalars to an f64 scalar. The caller keeps one a name. */
+KFunc *kb_external(Arena *a, const char *c_name, int n_params);
 
 /* ---- tools over kernels ---- */
 

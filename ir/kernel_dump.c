@@ -96,8 +96,10 @@ static void put_expr(Dump *t, const KExpr *e)
 {
     switch (e->kind) {
     case KE_CONST:
-        if (e->type.base <= KT_BF16)
-            put(t, "%.9g", e->f);
+        if (kbase_is_float(e->type.base))
+            put(t, e->type.base == KT_F64 ? "%.17g" : "%.9g", e->f);
+        else if (e->type.base == KT_U64)
+            put(t, "%" PRIu64, (uint64_t)e->i);
         else
             put(t, "%" PRId64, e->i);
         break;
@@ -137,7 +139,7 @@ static void put_expr(Dump *t, const KExpr *e)
     case KE_CVT:
         put(t, "cvt.");
         put_type(t, e->type);
-        put_call(t, "", e);
+        put_call(t, e->fits ? ".fit" : "", e);
         break;
     case KE_SHUF:
         put_call(t, "shuf", e);
@@ -252,6 +254,10 @@ char *kfunc_dump(Arena *a, const KFunc *f)
     }
     put(&t, ") : ");
     put_type(&t, f->type);
+    if (f->external) {
+        put(&t, " external\n");
+        return text_str(&t.text);
+    }
     put(&t, " {\n");
     t.indent = 1;
     put_stmts(&t, f->body);

@@ -99,7 +99,7 @@ static void put_expr(Tokens *t, const KExpr *e)
         put(t, -1);
         return;
     }
-    put(t, (int64_t)e->kind * 64 + (int64_t)e->op);
+    put(t, ((int64_t)e->kind * 64 + (int64_t)e->op) * 2 + e->fits);
     put_type(t, e->type);
     switch (e->kind) {
     case KE_CONST: {

@@ -101,7 +101,7 @@ static bool check_access(Verifier *v, const KBuf *buf, const Affine *at, int act
         if (!visible(v, at->t[i].v))
             return fail(v, "loop variable %s out of scope", at->t[i].v->name);
     if (dyn) {
-        int64_t lo, hi;
+        int64_t lo = 0, hi = 0;
         if (!clamp_range(dyn, &lo, &hi))
             return fail(v, "a dynamic index into %s is not clamped", buf->name);
         least = scale < 0 ? scale * hi : scale * lo;
@@ -161,10 +161,29 @@ static bool check_reg(Verifier *v, const KReg *r, const Affine idx[2])
     return true;
 }
 
+/* Registers have compute types; vectors are of f32, i32 and mask, and neither widen nor narrow. */
+static bool check_type(Verifier *v, KType t)
+{
+    bool vector = t.base == KT_F32 || t.base == KT_I32 || t.base == KT_MASK;
+    if (kbase_compute(t.base) != t.base)
+        return fail(v, "an expression has the memory type %s", kbase_name(t.base));
+    return t.lanes == 1 || vector || fail(v, "a vector of %s", kbase_name(t.base));
+}
+
+static bool check_memory_type(Verifier *v, const KBuf *buf, KType t)
+{
+    if (t.base != kbase_compute(buf->base) || buf->base == KT_MASK)
+        return fail(v, "%s is accessed as another type", buf->name);
+    return t.lanes == 1 || t.base == buf->base ||
+           fail(v, "a vector from or to %s changes its type", buf->name);
+}
+
 static bool check_expr(Verifier *v, const KExpr *e)
 {
     if (!visit(v, e))
         return fail(v, "%s: an expression is used twice", v->kernel->name);
+    if (!check_type(v, e->type))
+        return false;
     for (int i = 0; i < 3; i++)
         if (e->arg[i] && !check_expr(v, e->arg[i]))
             return false;
@@ -183,6 +202,8 @@ static bool check_expr(Verifier *v, const KExpr *e)
     case KE_LOAD:
         if (!(e->buf->access & K_READ))
             return fail(v, "%s is read but not readable", e->buf->name);
+        if (!check_memory_type(v, e->buf, e->type))
+            return false;
         return check_access(v, e->buf, &e->at, e->active, e->dyn, e->dyn_scale);
     default:
         return true;
@@ -239,7 +260,7 @@ static bool check_stmt(Verifier *v, const KStmt *s)
         return check_if(v, s);
     case KS_REG:
         declare(v, s->reg);
-        return true;
+        return check_type(v, s->reg->type);
     case KS_SET:
         return check_reg(v, s->reg, s->idx);
     case KS_LET:
@@ -250,6 +271,8 @@ static bool check_stmt(Verifier *v, const KStmt *s)
     case KS_STORE:
         if (!(s->buf->access & K_WRITE))
             return fail(v, "%s is written but not writable", s->buf->name);
+        if (!check_memory_type(v, s->buf, s->expr->type))
+            return false;
         return check_access(v, s->buf, &s->at, s->active, s->dyn, s->dyn_scale);
     case KS_NOTE:
         return true;

@@ -94,6 +94,16 @@ static inline int64_t max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline int32_t abs_i32(int32_t a)
 {
     return a < 0 ? neg_i32(a) : a;
@@ -112,6 +122,90 @@ static inline int32_t shl_i32(int32_t a, int n)
 static inline int64_t shl_i64(int64_t a, int n)
 {
     return (int64_t)((uint64_t)a << n);
+}
+
+/* Shifts by any count: one that is negative or too large shifts every bit out. */
+static inline int32_t shift_left_i32(int32_t a, int32_t n)
+{
+    return n >= 0 && n < 32 ? shl_i32(a, n) : 0;
+}
+
+static inline int32_t shift_right_i32(int32_t a, int32_t n)
+{
+    return a >> (n >= 0 && n < 32 ? n : 31);
+}
+
+static inline int64_t shift_left_i64(int64_t a, int64_t n)
+{
+    return n >= 0 && n < 64 ? shl_i64(a, (int)n) : 0;
+}
+
+static inline int64_t shift_right_i64(int64_t a, int64_t n)
+{
+    return a >> (n >= 0 && n < 64 ? n : 63);
+}
+
+static inline uint64_t shift_left_u64(uint64_t a, uint64_t n)
+{
+    return n < 64 ? a << n : 0;
+}
+
+static inline uint64_t shift_right_u64(uint64_t a, uint64_t n)
+{
+    return n < 64 ? a >> n : 0;
+}
+
+/* Division that never traps: x / 0 and x % 0 are 0, the least integer divided by -1 wraps. */
+static inline int32_t div_i32(int32_t a, int32_t b)
+{
+    return b == 0 ? 0 : b == -1 ? neg_i32(a) : a / b;
+}
+
+static inline int32_t rem_i32(int32_t a, int32_t b)
+{
+    return b == 0 || b == -1 ? 0 : a % b;
+}
+
+static inline int64_t div_i64(int64_t a, int64_t b)
+{
+    return b == 0 ? 0 : b == -1 ? neg_i64(a) : a / b;
+}
+
+static inline int64_t rem_i64(int64_t a, int64_t b)
+{
+    return b == 0 || b == -1 ? 0 : a % b;
+}
+
+static inline uint64_t div_u64(uint64_t a, uint64_t b)
+{
+    return b == 0 ? 0 : a / b;
+}
+
+static inline uint64_t rem_u64(uint64_t a, uint64_t b)
+{
+    return b == 0 ? 0 : a % b;
+}
+
+/* To integers: towards zero; what does not fit becomes the nearest end, NaN becomes 0. */
+static inline int32_t f64_to_i32(double a)
+{
+    if (!(a > -2147483649.0))
+        return a != a ? 0 : INT32_MIN;
+    return a < 2147483648.0 ? (int32_t)a : INT32_MAX;
+}
+
+static inline int64_t f64_to_i64(double a)
+{
+    if (!(a >= -9223372036854775808.0))
+        return a != a ? 0 : INT64_MIN;
+    return a < 9223372036854775808.0 ? (int64_t)a : INT64_MAX;
+}
+
+static inline uint64_t f64_to_u64(double a)
+{
+    if (!(a > 0.0))
+        return 0;
+    return a < 18446744073709551616.0 ? (uint64_t)a : UINT64_MAX;
 }
 
 /* The bits of a float. */

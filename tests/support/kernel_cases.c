@@ -9,7 +9,8 @@
 
 static const DType dtype_of[CASE_BASES] = {
     [KT_F32] = DT_F32, [KT_F64] = DT_F64, [KT_F16] = DT_F16, [KT_BF16] = DT_BF16,
-    [KT_I8] = DT_I8,   [KT_U8] = DT_U8,   [KT_I32] = DT_I32, [KT_I64] = DT_I64,
+    [KT_I8] = DT_I8,   [KT_U8] = DT_U8,   [KT_I16] = DT_I16, [KT_U16] = DT_U16,
+    [KT_I32] = DT_I32, [KT_U32] = DT_U32, [KT_I64] = DT_I64, [KT_U64] = DT_U64,
 };
 
 Cases *cases_new(Arena *a, const Target *target, int lanes)
@@ -106,9 +107,38 @@ uint64_t cases_random(uint64_t *state)
 static float wild_float(uint64_t *state)
 {
     static const float special[] = {
-        0.0f,  -0.0f,    1.0f,       -1.0f,     0.5f,    -0.5f,   1.5f,         2.5f,
-        -2.5f, INFINITY, -INFINITY,  NAN,       1e-40f,  -1e-45f, 3.4e38f,      255.f,
-        256.f, -129.f,   8388607.5f, -0.99999f, 65520.f, 1e-8f,   2147483520.f, -2147483648.f,
+        0.0f,
+        -0.0f,
+        1.0f,
+        -1.0f,
+        0.5f,
+        -0.5f,
+        1.5f,
+        2.5f,
+        -2.5f,
+        INFINITY,
+        -INFINITY,
+        NAN,
+        1e-40f,
+        -1e-45f,
+        3.4e38f,
+        255.f,
+        256.f,
+        -129.f,
+        8388607.5f,
+        -0.99999f,
+        65520.f,
+        1e-8f,
+        2147483520.f,
+        -2147483648.f,
+        2147483648.f,
+        4294967296.f,
+        9223372036854775808.f,
+        -9223372036854775808.f,
+        18446742974197923840.f,
+        18446744073709551616.f,
+        -1.5f,
+        1.00048828125f,
     };
     uint64_t r = cases_random(state);
     uint32_t bits = (uint32_t)(r >> 32);
@@ -124,17 +154,32 @@ static float wild_float(uint64_t *state)
     }
 }
 
+/* Every other integer is one of those at which something changes, of its own type. */
+static uint64_t wild_integer(KBase base, uint64_t *state)
+{
+    static const uint64_t special[] = {0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 127, 255};
+    uint64_t r = cases_random(state), k = r >> 8 & 31;
+    uint64_t top = (uint64_t)1 << (8 * kbase_size(base) - 1);
+    if (r & 1)
+        return r >> (r >> 1 & 63);
+    return k < 16 ? special[k] : k < 24 ? 0 - special[k - 16] : top - (k & 1);
+}
+
 static void fill_input(KBase base, void *data)
 {
     uint64_t state = 12 + base;
     for (int i = 0; i < CASE_INPUT_LENGTH; i++) {
         uint64_t r = cases_random(&state);
-        if (base == KT_F32)
+        if (base == KT_F32) {
             ((float *)data)[i] = wild_float(&state);
-        else if (base == KT_F64)
-            ((double *)data)[i] = (double)wild_float(&state) * (1 + 1e-9 * (double)(r % 1000));
-        else
+        } else if (base == KT_F64) {
+            double near = r & 1 ? 1 : 1 + 1e-9 * (double)(r % 1000);
+            ((double *)data)[i] = (double)wild_float(&state) * near;
+        } else {
+            if (!kbase_is_float(base))
+                r = wild_integer(base, &state);
             memcpy((char *)data + (size_t)i * kbase_size(base), &r, kbase_size(base));
+        }
     }
 }
 

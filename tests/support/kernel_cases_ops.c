@@ -16,12 +16,17 @@ static KVar *over_values(Cases *c, int lanes)
     return kb_for(c->b, "i", 0, N, lanes, KL_SERIAL);
 }
 
-/* Closes the loop with a store of the result. */
-static void result(Cases *c, KVar *i, KExpr *e)
+/* Closes the loop with a store of the result to memory of type `to`. */
+static void result_as(Cases *c, KVar *i, KExpr *e, KBase to)
 {
-    kb_store(c->b, cases_output(c, e->type.base, N), aff_var(i), e);
+    kb_store(c->b, cases_output(c, to, N), aff_var(i), e);
     kb_end(c->b);
     cases_close(c);
+}
+
+static void result(Cases *c, KVar *i, KExpr *e)
+{
+    result_as(c, i, e, e->type.base);
 }
 
 /* x kept between lo and hi; NaN becomes lo. */
@@ -64,13 +69,11 @@ static void compare(Cases *c, const char *name, KBase base, int lanes, KOp op)
         kb_select(c->b, m, kb_int(c->b, KTYPE(KT_I32, lanes), 7), operand(c, KT_I32, i, 2, lanes)));
 }
 
-static void convert(Cases *c, const char *name, KBase from, KBase to, int lanes, double lo,
-                    double hi)
+static void convert(Cases *c, KBase from, KBase to, int lanes)
 {
-    cases_open(c, name);
+    cases_open(c, arena_printf(c->arena, "%s_to_%s", kbase_name(from), kbase_name(to)));
     KVar *i = over_values(c, lanes);
-    KExpr *x = operand(c, from, i, 0, lanes);
-    result(c, i, kb_cvt(c->b, KTYPE(to, lanes), lo < hi ? between(c, x, lo, hi) : x));
+    result(c, i, kb_cvt(c->b, KTYPE(to, lanes), operand(c, from, i, 0, lanes)));
 }
 
 /* ---- tables of the simple ones ---- */
@@ -104,52 +107,71 @@ static void integer_operations(Cases *c, KBase base, int lanes)
     binary(c, arena_printf(a, "and_%s", b), base, lanes, KO_AND);
     binary(c, arena_printf(a, "or_%s", b), base, lanes, KO_OR);
     binary(c, arena_printf(a, "xor_%s", b), base, lanes, KO_XOR);
+    binary(c, arena_printf(a, "add_%s", b), base, lanes, KO_ADD);
+    binary(c, arena_printf(a, "sub_%s", b), base, lanes, KO_SUB);
+    binary(c, arena_printf(a, "mul_%s", b), base, lanes, KO_MUL);
+    unary(c, arena_printf(a, "neg_%s", b), base, lanes, KO_NEG);
+    unary(c, arena_printf(a, "abs_%s", b), base, lanes, KO_ABS);
     by_constant(c, arena_printf(a, "shr_%s", b), base, lanes, KO_SHR, 3);
+    by_constant(c, arena_printf(a, "shl_%s", b), base, lanes, KO_SHL, 5);
     compare(c, arena_printf(a, "lt_%s", b), base, lanes, KO_LT);
     compare(c, arena_printf(a, "ge_%s", b), base, lanes, KO_GE);
     compare(c, arena_printf(a, "eq_%s", b), base, lanes, KO_EQ);
     compare(c, arena_printf(a, "ne_%s", b), base, lanes, KO_NE);
     if (lanes == 1) {
-        by_constant(c, arena_printf(a, "rem_%s", b), base, 1, KO_REM, 7);
-        by_constant(c, arena_printf(a, "div_%s", b), base, 1, KO_DIV, 7);
+        static const int64_t by[] = {7, 0, -1, 1};
+        static const KOp op[] = {KO_DIV, KO_REM, KO_SHL, KO_SHR};
+        for (int k = 0; k < 4; k++) {
+            const char *name = (const char *[]){"div", "rem", "shl", "shr"}[k];
+            for (int m = 0; m < 4; m++)
+                by_constant(c, arena_printf(a, "%s_by%d_%s", name, m, b), base, 1, op[k], by[m]);
+            binary(c, arena_printf(a, "%s_any_%s", name, b), base, 1, op[k]);
+        }
     }
 }
 
-/* Sums, products and negation of i32 that does not overflow: C leaves overflow undefined. */
-static void integer_arithmetic(Cases *c, int lanes)
-{
-    static const KOp op[] = {KO_ADD, KO_SUB, KO_MUL};
-    for (int k = 0; k < 3; k++) {
-        cases_open(c, arena_printf(c->arena, "arith%d_i32", k));
-        KVar *i = over_values(c, lanes);
-        KExpr *x = between(c, operand(c, KT_I32, i, 0, lanes), -30000, 30000);
-        KExpr *y = kb_bin(c->b, KO_SHR, operand(c, KT_I32, i, 1, lanes),
-                          kb_int(c->b, KTYPE(KT_I32, lanes), 16));
-        KExpr *e = kb_bin(c->b, op[k], x, y);
-        result(c, i, k == 1 ? kb_un(c->b, KO_NEG, e) : k == 2 ? kb_un(c->b, KO_ABS, e) : e);
-    }
-    cases_open(c, "shl_i32");
-    KVar *i = over_values(c, lanes);
-    KExpr *x = between(c, operand(c, KT_I32, i, 0, lanes), 0, 127);
-    result(c, i, kb_bin(c->b, KO_SHL, x, kb_int(c->b, KTYPE(KT_I32, lanes), 23)));
-}
-
+/* Between all types of scalars, and of vectors. */
 static void conversions(Cases *c, int lanes)
 {
-    convert(c, "f32_to_i32", KT_F32, KT_I32, lanes, -2147483648.0, 2147483520.0);
-    convert(c, "i32_to_f32", KT_I32, KT_F32, lanes, 0, 0);
-    convert(c, "f32_to_f64", KT_F32, KT_F64, 1, 0, 0);
-    convert(c, "f64_to_f32", KT_F64, KT_F32, 1, 0, 0);
-    convert(c, "f32_to_i64", KT_F32, KT_I64, 1, -9e18, 9e18);
-    convert(c, "i64_to_f32", KT_I64, KT_F32, 1, 0, 0);
-    convert(c, "i64_to_i32", KT_I64, KT_I32, 1, 0, 0);
-    convert(c, "i32_to_i64", KT_I32, KT_I64, 1, 0, 0);
-    convert(c, "u8_to_f32", KT_U8, KT_F32, 1, 0, 0);
-    convert(c, "f32_to_u8", KT_F32, KT_U8, 1, 0, 255);
-    convert(c, "i8_to_f32", KT_I8, KT_F32, 1, 0, 0);
-    convert(c, "f32_to_i8", KT_F32, KT_I8, 1, -128, 127);
-    convert(c, "u8_to_i32", KT_U8, KT_I32, 1, 0, 0);
-    convert(c, "i8_to_i64", KT_I8, KT_I64, 1, 0, 0);
+    static const KBase type[] = {KT_F32, KT_F64, KT_I32, KT_I64, KT_U64};
+    convert(c, KT_F32, KT_I32, lanes);
+    convert(c, KT_I32, KT_F32, lanes);
+    cases_open(c, "fit");
+    KVar *i = over_values(c, lanes);
+    KExpr *x = between(c, operand(c, KT_F32, i, 0, lanes), -2147483648.0, 2147483520.0);
+    result(c, i, kb_cvt_fit(c->b, KTYPE(KT_I32, lanes), x));
+    for (int k = 0; k < 5 && lanes == 1; k++) {
+        for (int m = 0; m < 5; m++)
+            convert(c, type[k], type[m], 1);
+        cases_open(c, arena_printf(c->arena, "truth_%s", kbase_name(type[k])));
+        i = over_values(c, 1);
+        x = kb_cvt(c->b, KTYPE(KT_MASK, 1), operand(c, type[k], i, 0, 1));
+        result(c, i, kb_cvt(c->b, KTYPE(type[k], 1), x));
+    }
+}
+
+/* Memory of every type: a copy, and a product that is widened and narrowed. */
+static void memory_cases(Cases *c)
+{
+    for (int t = 0; t < CASE_BASES; t++) {
+        const KBase base = (KBase)t;
+        const char *name = kbase_name(base);
+        cases_open(c, arena_printf(c->arena, "copy_%s", name));
+        KVar *i = over_values(c, 1);
+        result_as(c, i, operand(c, base, i, 0, 1), base);
+        cases_open(c, arena_printf(c->arena, "product_%s", name));
+        i = over_values(c, 1);
+        KExpr *x = kb_bin(c->b, KO_MUL, operand(c, base, i, 0, 1), operand(c, base, i, 1, 1));
+        result_as(c, i, kb_bin(c->b, KO_SUB, x, operand(c, base, i, 2, 1)), base);
+        cases_open(c, arena_printf(c->arena, "from_f32_%s", name));
+        i = over_values(c, 1);
+        x = kb_cvt(c->b, KTYPE(kbase_compute(base), 1), operand(c, KT_F32, i, 0, 1));
+        result_as(c, i, x, base);
+        cases_open(c, arena_printf(c->arena, "half_of_%s", name));
+        i = over_values(c, 1);
+        x = kb_cvt(c->b, KTYPE(KT_F64, 1), operand(c, base, i, 0, 1));
+        result(c, i, kb_bin(c->b, KO_MUL, x, kb_const(c->b, KTYPE(KT_F64, 1), 0.5)));
+    }
 }
 
 /* ---- the others ---- */
@@ -347,12 +369,28 @@ static void function_case(Cases *c, int lanes)
     result(c, i, kb_call(c->b, hypotenuse, args));
 }
 
+/* Functions of the C library: of f64, and of f32 through it. */
+static void external_cases(Cases *c)
+{
+    Program *p = c->program;
+    const KFunc *sine = kb_external(c->arena, "sin", 1), *power = kb_external(c->arena, "pow", 2);
+    ARENA_PUSH(c->arena, p, funcs, n_funcs, cap_funcs, sine);
+    ARENA_PUSH(c->arena, p, funcs, n_funcs, cap_funcs, power);
+    cases_open(c, "external_pow");
+    KVar *i = over_values(c, 1);
+    KExpr *args[] = {operand(c, KT_F64, i, 0, 1), operand(c, KT_F64, i, 1, 1)};
+    result(c, i, kb_call(c->b, power, args));
+    cases_open(c, "external_sin");
+    i = over_values(c, 1);
+    args[0] = kb_cvt(c->b, KTYPE(KT_F64, 1), operand(c, KT_F32, i, 0, 1));
+    result(c, i, kb_cvt(c->b, KTYPE(KT_F32, 1), kb_call(c->b, sine, args)));
+}
+
 void cases_add_operations(Cases *c)
 {
     int lanes = c->lanes;
     float_operations(c, KT_F32, lanes);
     integer_operations(c, KT_I32, lanes);
-    integer_arithmetic(c, lanes);
     conversions(c, lanes);
     fma_case(c, lanes);
     mask_case(c, lanes);
@@ -367,10 +405,9 @@ void cases_add_operations(Cases *c)
     if (lanes == 1) {
         float_operations(c, KT_F64, 1);
         integer_operations(c, KT_I64, 1);
-        integer_operations(c, KT_I8, 1);
-        integer_operations(c, KT_U8, 1);
-        convert(c, "move_f16", KT_F16, KT_F16, 1, 0, 0);
-        convert(c, "move_bf16", KT_BF16, KT_BF16, 1, 0, 0);
+        integer_operations(c, KT_U64, 1);
+        memory_cases(c);
+        external_cases(c);
     }
 }
 

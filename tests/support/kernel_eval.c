@@ -5,20 +5,13 @@
  * back when a block ends: a name that is out of scope is an error here too. f32 is computed in
  * float with one rounding an operation, integers wrap to their type. The first illegal step
  * leaves through a longjmp with the reason. */
-#include "tests/support/kernel_eval.h"
+#include "tests/support/kernel_eval_internal.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <string.h>
 
 enum { MAX_LANES = 64 };
-
-typedef union Lane {
-    float f;   /* f32 */
-    double d;  /* f64 */
-    int64_t i; /* integers; masks are 0 or 1; f16 and bf16 as bits, since they are only moved
-                  and converted */
-} Lane;
 
 typedef struct Val {
     KType type;
@@ -41,7 +34,7 @@ typedef struct LetSlot {
     Val *value;
 } LetSlot;
 
-typedef struct Eval {
+struct Eval {
     Arena *arena;
     void *const *mem;
     const char *why;
@@ -54,13 +47,13 @@ typedef struct Eval {
     int n_lets, cap_lets;
     Val **spare; /* memory of LETs that went out of scope */
     int n_spare, cap_spare;
-} Eval;
+};
 
 static void eval_block(Eval *ev, const KStmt *s);
 static void eval_expr(Eval *ev, const KExpr *e, Val *out);
 
-static void fail(Eval *ev, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-static void fail(Eval *ev, const char *format, ...)
+#define fail eval_fail
+void eval_fail(Eval *ev, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -156,67 +149,6 @@ static int64_t address(Eval *ev, const KBuf *buf, const Affine *at, const KExpr 
     return i;
 }
 
-static Lane load_lane(const void *p, KBase base, int64_t i)
-{
-    Lane l = {.i = 0};
-    switch (base) {
-    case KT_F32:
-        l.f = ((const float *)p)[i];
-        break;
-    case KT_F64:
-        l.d = ((const double *)p)[i];
-        break;
-    case KT_F16:
-    case KT_BF16:
-        l.i = ((const uint16_t *)p)[i];
-        break;
-    case KT_I8:
-        l.i = ((const uint8_t *)p)[i];
-        l.i -= l.i >= 128 ? 256 : 0;
-        break;
-    case KT_U8:
-    case KT_MASK:
-        l.i = ((const uint8_t *)p)[i];
-        break;
-    case KT_I32:
-        l.i = ((const int32_t *)p)[i];
-        break;
-    case KT_I64:
-        l.i = ((const int64_t *)p)[i];
-        break;
-    }
-    return l;
-}
-
-static void store_lane(void *p, KBase base, int64_t i, Lane l)
-{
-    switch (base) {
-    case KT_F32:
-        ((float *)p)[i] = l.f;
-        break;
-    case KT_F64:
-        ((double *)p)[i] = l.d;
-        break;
-    case KT_F16:
-    case KT_BF16:
-        ((uint16_t *)p)[i] = (uint16_t)l.i;
-        break;
-    case KT_I8:
-        ((int8_t *)p)[i] = (int8_t)l.i;
-        break;
-    case KT_U8:
-    case KT_MASK:
-        ((uint8_t *)p)[i] = (uint8_t)l.i;
-        break;
-    case KT_I32:
-        ((int32_t *)p)[i] = (int32_t)l.i;
-        break;
-    case KT_I64:
-        ((int64_t *)p)[i] = l.i;
-        break;
-    }
-}
-
 static void eval_load(Eval *ev, const KExpr *e, Val *out)
 {
     if (!(e->buf->access & K_READ))
@@ -226,7 +158,7 @@ static void eval_load(Eval *ev, const KExpr *e, Val *out)
     int64_t at = address(ev, e->buf, &e->at, e->dyn, e->dyn_scale, e->active);
     memset(out->lane, 0, sizeof(Lane) * (size_t)e->type.lanes);
     for (int l = 0; l < e->active; l++)
-        out->lane[l] = load_lane(ev->mem[e->buf->index], e->buf->base, at + l);
+        out->lane[l] = lane_load(ev->mem[e->buf->index], e->buf->base, at + l);
 }
 
 static void eval_store(Eval *ev, const KStmt *s)
@@ -237,238 +169,12 @@ static void eval_store(Eval *ev, const KStmt *s)
         fail(ev, "store to %s, which is not writable", s->buf->name);
     if (s->active < 1 || s->active > v.type.lanes)
         fail(ev, "store of %d active lanes of %d", s->active, v.type.lanes);
-    if (v.type.base != s->buf->base)
+    if (v.type.base != kbase_compute(s->buf->base))
         fail(ev, "store of %s to %s of %s", kbase_name(v.type.base), s->buf->name,
              kbase_name(s->buf->base));
     int64_t at = address(ev, s->buf, &s->at, s->dyn, s->dyn_scale, s->active);
     for (int l = 0; l < s->active; l++)
-        store_lane(ev->mem[s->buf->index], s->buf->base, at + l, v.lane[l]);
-}
-
-/* ---- operations on one lane ---- */
-
-static int64_t wrap(KBase b, int64_t x)
-{
-    switch (b) {
-    case KT_I8:
-        return (int8_t)x;
-    case KT_U8:
-        return (uint8_t)x;
-    case KT_I32:
-        return (int32_t)x;
-    default:
-        return x;
-    }
-}
-
-static float un_f32(Eval *ev, KOp op, float x)
-{
-    switch (op) {
-    case KO_NEG:
-        return -x;
-    case KO_ABS:
-        return fabsf(x);
-    case KO_SQRT:
-        return sqrtf(x);
-    case KO_FLOOR:
-        return floorf(x);
-    case KO_CEIL:
-        return ceilf(x);
-    case KO_ROUND:
-        return rintf(x);
-    default:
-        fail(ev, "unary operation %d on floats", (int)op);
-    }
-}
-
-static double un_f64(Eval *ev, KOp op, double x)
-{
-    switch (op) {
-    case KO_NEG:
-        return -x;
-    case KO_ABS:
-        return fabs(x);
-    case KO_SQRT:
-        return sqrt(x);
-    case KO_FLOOR:
-        return floor(x);
-    case KO_CEIL:
-        return ceil(x);
-    case KO_ROUND:
-        return rint(x);
-    default:
-        fail(ev, "unary operation %d on doubles", (int)op);
-    }
-}
-
-static int64_t un_int(Eval *ev, KOp op, KBase b, int64_t x)
-{
-    switch (op) {
-    case KO_NEG:
-        return wrap(b, (int64_t)(0 - (uint64_t)x));
-    case KO_ABS:
-        return wrap(b, x < 0 ? (int64_t)(0 - (uint64_t)x) : x);
-    case KO_NOT:
-        return b == KT_MASK ? !x : wrap(b, ~x);
-    default:
-        fail(ev, "unary operation %d on integers", (int)op);
-    }
-}
-
-static float bin_f32(Eval *ev, KOp op, float x, float y)
-{
-    switch (op) {
-    case KO_ADD:
-        return x + y;
-    case KO_SUB:
-        return x - y;
-    case KO_MUL:
-        return x * y;
-    case KO_DIV:
-        return x / y;
-    case KO_MIN:
-        return x < y ? x : y;
-    case KO_MAX:
-        return x > y ? x : y;
-    default:
-        fail(ev, "binary operation %d on floats", (int)op);
-    }
-}
-
-static double bin_f64(Eval *ev, KOp op, double x, double y)
-{
-    switch (op) {
-    case KO_ADD:
-        return x + y;
-    case KO_SUB:
-        return x - y;
-    case KO_MUL:
-        return x * y;
-    case KO_DIV:
-        return x / y;
-    case KO_MIN:
-        return x < y ? x : y;
-    case KO_MAX:
-        return x > y ? x : y;
-    default:
-        fail(ev, "binary operation %d on doubles", (int)op);
-    }
-}
-
-static int64_t bin_int(Eval *ev, KOp op, KBase b, int64_t x, int64_t y)
-{
-    uint64_t ux = (uint64_t)x, uy = (uint64_t)y;
-    switch (op) {
-    case KO_ADD:
-        return wrap(b, (int64_t)(ux + uy));
-    case KO_SUB:
-        return wrap(b, (int64_t)(ux - uy));
-    case KO_MUL:
-        return wrap(b, (int64_t)(ux * uy));
-    case KO_DIV:
-    case KO_REM:
-        if (y == 0 || (x == INT64_MIN && y == -1))
-            fail(ev, "integer division %lld / %lld", (long long)x, (long long)y);
-        return wrap(b, op == KO_DIV ? x / y : x % y);
-    case KO_MIN:
-        return x < y ? x : y;
-    case KO_MAX:
-        return x > y ? x : y;
-    case KO_AND:
-        return x & y;
-    case KO_OR:
-        return x | y;
-    case KO_XOR:
-        return x ^ y;
-    case KO_SHL:
-    case KO_SHR:
-        if (y < 0 || y >= (b == KT_I64 ? 64 : b == KT_I32 ? 32 : 8))
-            fail(ev, "shift by %lld", (long long)y);
-        return wrap(b, op == KO_SHL ? (int64_t)(ux << uy) : x >> y);
-    default:
-        fail(ev, "binary operation %d on integers", (int)op);
-    }
-}
-
-#define COMPARE(op, x, y)                                                                          \
-    ((op) == KO_EQ   ? (x) == (y)                                                                  \
-     : (op) == KO_NE ? (x) != (y)                                                                  \
-     : (op) == KO_LT ? (x) < (y)                                                                   \
-     : (op) == KO_LE ? (x) <= (y)                                                                  \
-     : (op) == KO_GT ? (x) > (y)                                                                   \
-                     : (x) >= (y))
-
-static bool compare(KOp op, KBase b, Lane x, Lane y)
-{
-    if (b == KT_F32)
-        return COMPARE(op, x.f, y.f);
-    if (b == KT_F64)
-        return COMPARE(op, x.d, y.d);
-    return COMPARE(op, x.i, y.i);
-}
-
-/* The value of a lane of any floating type; integers below 2^53 too. */
-static double lane_f64(KBase b, Lane x)
-{
-    switch (b) {
-    case KT_F32:
-        return (double)x.f;
-    case KT_F64:
-        return x.d;
-    case KT_F16:
-        return (double)f16_to_f32((uint16_t)x.i);
-    case KT_BF16:
-        return (double)bf16_to_f32((uint16_t)x.i);
-    default:
-        return (double)x.i;
-    }
-}
-
-static bool is_integer(KBase b)
-{
-    return b == KT_I8 || b == KT_U8 || b == KT_I32 || b == KT_I64 || b == KT_MASK;
-}
-
-static Lane convert(Eval *ev, KBase to, KBase from, Lane x)
-{
-    Lane r = {.i = 0};
-    double v = lane_f64(from, x);
-    switch (to) {
-    case KT_F32:
-        r.f = is_integer(from) ? (float)x.i : (float)v;
-        return r;
-    case KT_F64:
-        r.d = v;
-        return r;
-    case KT_F16:
-        r.i = f32_to_f16((float)v);
-        return r;
-    case KT_BF16:
-        r.i = f32_to_bf16((float)v);
-        return r;
-    default:
-        break;
-    }
-    if (is_integer(from)) {
-        r.i = wrap(to, x.i);
-        return r;
-    }
-    if (!(v > -9.3e18 && v < 9.2e18) || wrap(to, (int64_t)v) != (int64_t)v)
-        fail(ev, "conversion of %g to %s", v, kbase_name(to));
-    r.i = (int64_t)v;
-    return r;
-}
-
-static Lane binary(Eval *ev, KOp op, KBase b, Lane x, Lane y)
-{
-    Lane r = {.i = 0};
-    if (b == KT_F32)
-        r.f = bin_f32(ev, op, x.f, y.f);
-    else if (b == KT_F64)
-        r.d = bin_f64(ev, op, x.d, y.d);
-    else
-        r.i = bin_int(ev, op, b, x.i, y.i);
-    return r;
+        lane_store(ev->mem[s->buf->index], s->buf->base, at + l, v.lane[l]);
 }
 
 /* ---- expressions ---- */
@@ -486,22 +192,12 @@ static void eval_arg(Eval *ev, const KExpr *e, int i, int lanes, Val *out)
 static void eval_const(const KExpr *e, Val *out)
 {
     Lane l = {.i = 0};
-    switch (e->type.base) {
-    case KT_F32:
+    if (e->type.base == KT_F32)
         l.f = (float)e->f;
-        break;
-    case KT_F64:
+    else if (e->type.base == KT_F64)
         l.d = e->f;
-        break;
-    case KT_F16:
-        l.i = f32_to_f16((float)e->f);
-        break;
-    case KT_BF16:
-        l.i = f32_to_bf16((float)e->f);
-        break;
-    default:
+    else
         l.i = e->i;
-    }
     for (int k = 0; k < e->type.lanes; k++)
         out->lane[k] = l;
 }
@@ -510,22 +206,9 @@ static void eval_un(Eval *ev, const KExpr *e, Val *out)
 {
     Val x;
     eval_arg(ev, e, 0, e->type.lanes, &x);
-    for (int l = 0; l < e->type.lanes; l++) {
-        if (e->op == KO_BITCAST) {
-            uint32_t bits = (uint32_t)x.lane[l].i;
-            if (x.type.base == KT_F32)
-                memcpy(&bits, &x.lane[l].f, sizeof bits);
-            out->lane[l].i = (int32_t)bits;
-            if (e->type.base == KT_F32)
-                memcpy(&out->lane[l].f, &bits, sizeof bits);
-        } else if (x.type.base == KT_F32) {
-            out->lane[l].f = un_f32(ev, e->op, x.lane[l].f);
-        } else if (x.type.base == KT_F64) {
-            out->lane[l].d = un_f64(ev, e->op, x.lane[l].d);
-        } else {
-            out->lane[l].i = un_int(ev, e->op, x.type.base, x.lane[l].i);
-        }
-    }
+    for (int l = 0; l < e->type.lanes; l++)
+        out->lane[l] = e->op == KO_BITCAST ? lane_bitcast(e->type.base, x.type.base, x.lane[l])
+                                           : lane_unary(ev, e->op, x.type.base, x.lane[l]);
 }
 
 static void eval_bin(Eval *ev, const KExpr *e, Val *out)
@@ -537,9 +220,9 @@ static void eval_bin(Eval *ev, const KExpr *e, Val *out)
         fail(ev, "operands of %s and %s", kbase_name(x.type.base), kbase_name(y.type.base));
     for (int l = 0; l < e->type.lanes; l++)
         if (e->kind == KE_CMP)
-            out->lane[l].i = compare(e->op, x.type.base, x.lane[l], y.lane[l]);
+            out->lane[l].i = lane_compare(e->op, x.type.base, x.lane[l], y.lane[l]);
         else
-            out->lane[l] = binary(ev, e->op, x.type.base, x.lane[l], y.lane[l]);
+            out->lane[l] = lane_binary(ev, e->op, x.type.base, x.lane[l], y.lane[l]);
 }
 
 static void eval_fma(Eval *ev, const KExpr *e, Val *out)
@@ -587,8 +270,18 @@ static void eval_reduce(Eval *ev, const KExpr *e, Val *out)
     eval_expr(ev, e->arg[0], &x);
     for (int half = x.type.lanes / 2; half > 0; half /= 2)
         for (int l = 0; l < half; l++)
-            x.lane[l] = binary(ev, e->op, x.type.base, x.lane[l], x.lane[l + half]);
+            x.lane[l] = lane_binary(ev, e->op, x.type.base, x.lane[l], x.lane[l + half]);
     out->lane[0] = x.lane[0];
+}
+
+/* A function of the C library. */
+static void eval_external(Eval *ev, const KExpr *e, Val *out)
+{
+    Val x, y = {.lane = {{.d = 0}}};
+    eval_arg(ev, e, 0, 1, &x);
+    if (e->func->n_params == 2)
+        eval_arg(ev, e, 1, 1, &y);
+    out->lane[0].d = lane_external(ev, e->func->external, x.lane[0].d, y.lane[0].d);
 }
 
 static void eval_call(Eval *ev, const KExpr *e, Val *out)
@@ -596,6 +289,10 @@ static void eval_call(Eval *ev, const KExpr *e, Val *out)
     const KFunc *f = e->func;
     int mark = ev->n_lets;
     Val arg[3];
+    if (f->external != NULL) {
+        eval_external(ev, e, out);
+        return;
+    }
     for (int i = 0; i < f->n_params; i++)
         eval_arg(ev, e, i, f->param[i]->type.lanes, &arg[i]);
     for (int i = 0; i < f->n_params; i++)
@@ -630,7 +327,7 @@ static void eval_simple(Eval *ev, const KExpr *e, Val *out)
         eval_const(e, out);
         break;
     case KE_INDEX:
-        out->lane[0].i = wrap(e->type.base, eval_affine(ev, &e->at));
+        out->lane[0].i = lane_wrap(e->type.base, eval_affine(ev, &e->at));
         break;
     case KE_SPLAT:
         eval_arg(ev, e, 0, 1, &x);
@@ -640,7 +337,7 @@ static void eval_simple(Eval *ev, const KExpr *e, Val *out)
     case KE_CVT:
         eval_arg(ev, e, 0, e->type.lanes, &x);
         for (int l = 0; l < e->type.lanes; l++)
-            out->lane[l] = convert(ev, e->type.base, x.type.base, x.lane[l]);
+            out->lane[l] = lane_convert(ev, e, x.type.base, x.lane[l]);
         break;
     default:
         fail(ev, "expression kind %d", (int)e->kind);

@@ -131,7 +131,8 @@ static void test_types(void **state)
 {
     (void)state;
     enum { N = 65 };
-    static const DType types[] = {DT_F64, DT_F16, DT_BF16, DT_I8, DT_U8, DT_I32, DT_I64, DT_BOOL};
+    static const DType types[] = {DT_F64, DT_F16, DT_BF16, DT_I8,  DT_U8,  DT_I16,
+                                  DT_U16, DT_I32, DT_U32,  DT_I64, DT_U64, DT_BOOL};
     for (size_t k = 0; k < sizeof types / sizeof types[0]; k++) {
         Arena *a = arena_new(0);
         Program *p = hand_program(a, "c99");
@@ -142,7 +143,7 @@ static void test_types(void **state)
         KVar *i = kb_for(b, "i", 0, N, 1, KL_SERIAL);
         KLet *v = kb_let(b, "v", kb_cvt(b, KTYPE(KT_F32, 1), kb_load(b, x, aff_var(i), 1)));
         kb_store(b, f, aff_var(i), kb_use(b, v));
-        kb_store(b, y, aff_var(i), kb_cvt(b, KTYPE(base, 1), kb_use(b, v)));
+        kb_store(b, y, aff_var(i), kb_cvt(b, KTYPE(kbase_compute(base), 1), kb_use(b, v)));
         kb_end(b);
         const Arg args[] = {{ARG_INPUT, hand_input(p, "x", types[k], N), 0},
                             {ARG_OUTPUT, hand_output(p, "f", DT_F32, N), 0},
