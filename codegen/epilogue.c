@@ -30,12 +30,14 @@ void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args
     }
 }
 
-KExpr *epilogue_step(Lower *lw, KBuilder *b, const EpilogueStep *s, KExpr *x, KExpr *operand)
+KExpr *epilogue_step(Lower *lw, KBuilder *b, const Node *n, int i, KExpr *x, KExpr *operand)
 {
+    const EpilogueStep *s = &n->epilogue[i];
+    DType type = n->out[0]->dtype;
     if (operand == NULL)
-        return ew_expr(lw, b, s->op, &s->params, &x, 1);
+        return ew_expr(lw, b, s->op, &s->params, type, &x, 1);
     KExpr *pair[2] = {s->swapped ? operand : x, s->swapped ? x : operand};
-    return ew_expr(lw, b, s->op, &s->params, pair, 2);
+    return ew_expr(lw, b, s->op, &s->params, type, pair, 2);
 }
 
 KExpr *epilogue_apply(Lower *lw, KBuilder *b, const Epilogue *e, KExpr *x, const Coord *at)
@@ -49,7 +51,7 @@ KExpr *epilogue_apply(Lower *lw, KBuilder *b, const Epilogue *e, KExpr *x, const
             operand = e->buf[i] ? coord_load(b, e->buf[i], v, at)
                                 : kb_const(b, x->type, tensor_get_f64(v->constant, 0));
         }
-        x = epilogue_step(lw, b, s, x, operand);
+        x = epilogue_step(lw, b, n, i, x, operand);
     }
     return x;
 }

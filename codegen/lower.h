@@ -81,13 +81,17 @@ KExpr *coord_load(KBuilder *b, const KBuf *buf, const Value *v, const Coord *at)
 
 /* ---- elementwise and epilogues (codegen/elementwise.c) ---- */
 
-/* The one expression case of each elementwise operator: x[0..n) are its operands, in order. The
- * operands may be used once each: name them with kb_let first where a case needs them twice. */
-KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, KExpr *const *x, int n);
+/* The one expression case of each elementwise operator: x[0..n) are its operands, in order, in the
+ * compute types of their values. The operands may be used once each: name them with kb_let first
+ * where a case needs them twice. The result is of the compute type of `out`, the element type of
+ * the operator's result. */
+KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, DType out, KExpr *const *x,
+               int n);
 
-/* Whether ew_expr has a case of the operator for elements of that type. */
-bool ew_supports(OpKind op, DType type);
-/* Whether that case works on scalars only: divisions of integers. */
+/* Whether ew_expr has a case of the operator. */
+bool ew_supports(OpKind op);
+
+/* Whether the case works on scalars only where an operand or the result is of that type. */
 bool ew_is_scalar(OpKind op, DType type);
 
 /* Buffers of the epilogue operands of a node, added to the kernel behind the node's own. Appends
@@ -97,8 +101,8 @@ typedef struct Epilogue {
     KBuf *buf[MAX_EPILOGUE]; /* NULL for unary steps */
 } Epilogue;
 void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args, int *n_args);
-/* Applies one step; `operand` is NULL for unary steps. */
-KExpr *epilogue_step(Lower *lw, KBuilder *b, const EpilogueStep *s, KExpr *x, KExpr *operand);
+/* Applies step i of the node; `operand` is NULL for unary steps. */
+KExpr *epilogue_step(Lower *lw, KBuilder *b, const Node *n, int i, KExpr *x, KExpr *operand);
 /* Applies the node's epilogue to `x`, the result at position `at` of out[0]. */
 KExpr *epilogue_apply(Lower *lw, KBuilder *b, const Epilogue *e, KExpr *x, const Coord *at);
 /* Applies the epilogue and stores the result at `at` of out[0]. */
@@ -118,8 +122,11 @@ typedef enum VMath {
     VM_SOFTPLUS,
     VM_ROOT4, /* x^(-1/4), x > 0 */
 } VMath;
-/* f(x) or f(x, y), f32. y is NULL for functions of one argument. */
+/* f(x) or f(x, y), of f32 or of an f64 scalar. y is NULL for functions of one argument. */
 KExpr *vmath(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y);
+/* A function of the C library ("sin"), computed in double precision, of a scalar of any type of
+ * number; y is NULL for functions of one argument. The result has the type of x. */
+KExpr *libm(Lower *lw, KBuilder *b, const char *name, KExpr *x, KExpr *y);
 
 /* Expands the UNROLL loops of a kernel in place: register indices become constants. */
 void kernel_unroll(Arena *a, Kernel *k);

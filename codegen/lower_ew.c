@@ -19,8 +19,9 @@ static bool is_number(const Value *v)
     return v->constant && shape_numel(&v->shape) == 1;
 }
 
-static KExpr *number(KBuilder *b, KType type, const Value *v)
+static KExpr *number(KBuilder *b, int lanes, const Value *v)
 {
+    const KType type = KTYPE(kbase_compute(kbase_of_dtype(v->dtype)), lanes);
     if (kbase_is_float(type.base))
         return kb_const(b, type, tensor_get_f64(v->constant, 0));
     return kb_int(b, type, tensor_get_i64(v->constant, 0));
@@ -34,27 +35,37 @@ static KExpr *ew_body(const void *user, Lower *lw, KBuilder *b, KExpr *const *x)
     KExpr *operand[NEST_OPERANDS] = {0};
     for (int i = 0; i < n->n_in; i++) {
         if (e->slot[i] == NUMBER)
-            operand[i] = number(b, x[0]->type, n->in[i]);
+            operand[i] = number(b, x[0]->type.lanes, n->in[i]);
         else if (e->slot[i] >= 0)
             operand[i] = x[e->slot[i]];
     }
-    KExpr *y = ew_expr(lw, b, n->op, &n->params, operand, node_own_inputs(n));
+    KExpr *y = ew_expr(lw, b, n->op, &n->params, n->out[0]->dtype, operand, node_own_inputs(n));
     for (int i = 0; i < n->n_epilogue; i++) {
-        const EpilogueStep *s = &n->epilogue[i];
-        y = epilogue_step(lw, b, s, y, s->operand >= 0 ? operand[s->operand] : NULL);
+        int k = n->epilogue[i].operand;
+        y = epilogue_step(lw, b, n, i, y, k >= 0 ? operand[k] : NULL);
     }
     return y;
 }
 
-static bool check_types(Lower *lw, const Node *n)
+static bool check(Lower *lw, const Node *n)
 {
-    DType t = n->out[0]->dtype;
-    bool ok = ew_supports(n->op, t) && n->n_in < NEST_OPERANDS;
+    bool ok = ew_supports(n->op);
     for (int i = 0; i < n->n_epilogue; i++)
-        ok = ok && ew_supports(n->epilogue[i].op, t);
-    for (int i = 0; i < n->n_in; i++)
-        ok = ok && (n->in[i] == NULL || n->in[i]->dtype == t || (i > 0 && is_number(n->in[i])));
-    return ok || node_unsupported(lw->graph, n, "it has no kernel for %s", dtype_name(t));
+        ok = ok && ew_supports(n->epilogue[i].op);
+    if (!ok)
+        return node_unsupported(lw->graph, n, "it has no kernel");
+    return n->n_in < NEST_OPERANDS || node_unsupported(lw->graph, n, "it has too many operands");
+}
+
+/* Whether the operator or a step has no vector form of a type that it meets. */
+static bool is_scalar(const Node *n)
+{
+    bool any = ew_is_scalar(n->op, n->out[0]->dtype);
+    for (int i = 0; i < node_own_inputs(n); i++)
+        any = any || (n->in[i] && ew_is_scalar(n->op, n->in[i]->dtype));
+    for (int i = 0; i < n->n_epilogue; i++)
+        any = any || ew_is_scalar(n->epilogue[i].op, n->out[0]->dtype);
+    return any;
 }
 
 /* The operands as a nest over the output's space. True when one of them moves along the channels
@@ -65,9 +76,6 @@ static bool ew_operands(Lower *lw, Nest *nest, EwNode *e)
     const Value *out = n->out[0];
     bool unpadded = false, any = false;
     nest_space(nest, out);
-    nest->scalar = ew_is_scalar(n->op, out->dtype);
-    for (int i = 0; i < n->n_epilogue; i++)
-        nest->scalar = nest->scalar || ew_is_scalar(n->epilogue[i].op, out->dtype);
     nest_operand(lw, nest, out, "out", out);
     for (int i = 0; i < n->n_in; i++)
         any = any || (n->in[i] && !is_number(n->in[i]));
@@ -107,11 +115,12 @@ bool lower_ew(Lower *lw, const Node *n)
 {
     if (n->op == OP_Identity && n->n_epilogue == 0)
         return copy_node(lw, n);
-    if (!check_types(lw, n))
+    if (!check(lw, n))
         return false;
     EwNode e = {.node = n};
     Nest nest, tail;
     bool unpadded = ew_operands(lw, &nest, &e);
+    nest.scalar = is_scalar(n);
     bool has_tail = unpadded && nest_split_tail(&nest, n->out[0], &tail);
     const char *dims = dims_str(lw->arena, &n->out[0]->shape, 0), *op = op_info(n->op)->name;
     char *name = arena_printf(lw->arena, "%s_%s", op, dims);

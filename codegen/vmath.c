@@ -1,4 +1,5 @@
-/* Vector maths: exp, log, tanh… of f32 as functions in the kernel IR, for any number of lanes.
+/* Vector maths: exp, log, tanh… of f32 as functions in the kernel IR, for any number of lanes; of
+ * f64 as calls of the C library.
  *
  * Branch-free: every case is computed and the right one selected, so that all lanes run alike.
  * Range reduction rounds by adding 1.5 * 2^23 and works on the bits of floats, never by a
@@ -188,8 +189,53 @@ const KFunc *vmath_func(Lower *lw, const Target *target, VMath f, int lanes)
     return func;
 }
 
+/* ---- double precision: functions of the C library, and what is made of them ---- */
+
+static const KFunc *libm_func(Lower *lw, const char *name, int n_params)
+{
+    for (int i = 0; i < lw->n_funcs; i++)
+        if (strcmp(lw->funcs[i]->name, name) == 0)
+            return lw->funcs[i];
+    KFunc *func = kb_external(lw->arena, name, n_params);
+    ARENA_PUSH(lw->arena, lw, funcs, n_funcs, cap_funcs, func);
+    return func;
+}
+
+KExpr *libm(Lower *lw, KBuilder *b, const char *name, KExpr *x, KExpr *y)
+{
+    const KType f64 = KTYPE(KT_F64, 1), type = x->type;
+    KExpr *args[2] = {kb_cvt(b, f64, x), y ? kb_cvt(b, f64, y) : NULL};
+    return kb_cvt(b, type, kb_call(b, libm_func(lw, name, y ? 2 : 1), args));
+}
+
+static KExpr *vmath_f64(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y)
+{
+    static const char *const names[] = {
+        [VM_EXP] = "exp",   [VM_EXPM1] = "expm1", [VM_LOG] = "log",
+        [VM_TANH] = "tanh", [VM_ERF] = "erf",     [VM_POW] = "pow",
+    };
+    const KType type = x->type;
+    if (f == VM_ROOT4) {
+        KExpr *root = kb_un(b, KO_SQRT, kb_un(b, KO_SQRT, x));
+        return kb_bin(b, KO_DIV, kb_const(b, type, 1), root);
+    }
+    if (f == VM_SIGMOID) {
+        KExpr *e = libm(lw, b, "exp", kb_un(b, KO_NEG, x), NULL);
+        return kb_bin(b, KO_DIV, kb_const(b, type, 1), kb_bin(b, KO_ADD, e, kb_const(b, type, 1)));
+    }
+    if (f == VM_SOFTPLUS) { /* max(0, x) + log(1 + e^-|x|) */
+        const KLet *t = kb_let(b, "t", x);
+        KExpr *minus = kb_un(b, KO_NEG, kb_un(b, KO_ABS, kb_use(b, t)));
+        KExpr *rest = libm(lw, b, "log1p", libm(lw, b, "exp", minus, NULL), NULL);
+        return kb_bin(b, KO_ADD, kb_bin(b, KO_MAX, kb_const(b, type, 0), kb_use(b, t)), rest);
+    }
+    return libm(lw, b, names[f], x, y);
+}
+
 KExpr *vmath(Lower *lw, KBuilder *b, VMath f, KExpr *x, KExpr *y)
 {
     KExpr *args[2] = {x, y};
+    if (x->type.base == KT_F64)
+        return vmath_f64(lw, b, f, x, y);
     return kb_call(b, vmath_func(lw, kb_target(b), f, x->type.lanes), args);
 }
