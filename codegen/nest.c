@@ -52,8 +52,10 @@ void nest_space(Nest *nest, const Value *v)
     }
 }
 
-static void add_operand(Nest *nest, NestOperand op, const int64_t *stride)
+void nest_memory(Nest *nest, const char *name, KBase base, int64_t n, Arg arg, int64_t at,
+                 const int64_t *stride)
 {
+    NestOperand op = {.name = name, .base = base, .n = n, .arg = arg, .at = at};
     assert(nest->n < NEST_OPERANDS);
     memcpy(op.stride, stride, (size_t)nest->rank * sizeof *stride);
     nest->op[nest->n++] = op;
@@ -62,21 +64,14 @@ static void add_operand(Nest *nest, NestOperand op, const int64_t *stride)
 void nest_strided(Lower *lw, Nest *nest, const char *name, const Value *v, int64_t at,
                   const int64_t *stride)
 {
-    NestOperand op = {.name = name,
-                      .base = kbase_of_dtype(v->dtype),
-                      .n = value_physical_numel(v),
-                      .arg = arg_value(lw, v),
-                      .at = at};
-    add_operand(nest, op, stride);
+    nest_memory(nest, name, kbase_of_dtype(v->dtype), value_physical_numel(v), arg_value(lw, v), at,
+                stride);
 }
 
 void nest_table(Lower *lw, Nest *nest, const char *name, const Tensor *t, const int64_t *stride)
 {
-    NestOperand op = {.name = name,
-                      .base = kbase_of_dtype(t->dtype),
-                      .n = shape_numel(&t->shape),
-                      .arg = arg_tensor(lw, t)};
-    add_operand(nest, op, stride);
+    nest_memory(nest, name, kbase_of_dtype(t->dtype), shape_numel(&t->shape), arg_tensor(lw, t), 0,
+                stride);
 }
 
 /* Strides of a blocked operand over the axes [N][blocks][spatial…][block] of `space`. */
@@ -124,7 +119,7 @@ bool nest_split_tail(Nest *nest, const Value *v, Nest *tail)
     return true;
 }
 
-static void remove_axis(Nest *nest, int axis)
+void nest_remove_axis(Nest *nest, int axis)
 {
     size_t behind = (size_t)(nest->rank - axis - 1) * sizeof(int64_t);
     memmove(&nest->extent[axis], &nest->extent[axis + 1], behind);
@@ -148,11 +143,11 @@ void nest_collapse(Nest *nest)
 {
     for (int i = nest->rank - 1; i >= 0; i--)
         if (nest->extent[i] == 1)
-            remove_axis(nest, i);
+            nest_remove_axis(nest, i);
     for (int i = nest->rank - 2; i >= 0; i--)
         if (mergeable(nest, i)) {
             nest->extent[i + 1] *= nest->extent[i];
-            remove_axis(nest, i);
+            nest_remove_axis(nest, i);
         }
     if (nest->rank == 0) {
         nest->rank = 1;

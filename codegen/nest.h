@@ -43,6 +43,10 @@ void nest_operand(Lower *lw, Nest *nest, const Value *space, const char *name, c
 void nest_strided(Lower *lw, Nest *nest, const char *name, const Value *v, int64_t at,
                   const int64_t *stride);
 
+/* Adds any memory: `n` elements of `base` at `arg`. */
+void nest_memory(Nest *nest, const char *name, KBase base, int64_t n, Arg arg, int64_t at,
+                 const int64_t *stride);
+
 /* Adds a constant table, which is not a value of the graph. */
 void nest_table(Lower *lw, Nest *nest, const char *name, const Tensor *t, const int64_t *stride);
 
@@ -54,6 +58,9 @@ bool nest_copy(Lower *lw, const Node *n, const char *name, const char *note, Nes
 
 /* Merges and drops axes; what the emitters do first. */
 void nest_collapse(Nest *nest);
+
+/* Takes an axis out, with its extent and strides. */
+void nest_remove_axis(Nest *nest, int axis);
 
 /* Splits the channel tail off a blocked space of `v`: *tail gets the nest of the last channel
  * block with only its valid lanes (false: there is none), `nest` keeps the full blocks. */

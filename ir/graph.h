@@ -82,11 +82,32 @@ typedef struct GemmParams {
     bool trans_a, trans_b;
 } GemmParams;
 
-typedef struct NormParams { /* BatchNormalization LRN InstanceNormalization */
-    double epsilon;         /* BatchNormalization */
+typedef struct NormParams { /* BatchNormalization LRN and the operators of infer_norm.c */
+    double epsilon;         /* all but LRN */
     double alpha, beta, bias;
-    int64_t size; /* LRN */
+    int64_t size;   /* LRN */
+    int64_t axis;   /* LayerNormalization, RMSNormalization: the first axis of a line */
+    int64_t groups; /* GroupNormalization */
+    DType stash;    /* LayerNormalization: the type of mean and deviation */
 } NormParams;
+
+/* Reduce*, MeanVarianceNormalization: the axes that go. */
+typedef struct ReduceParams {
+    int n_axes;             /* -1 before inference: none were given */
+    int64_t axes[MAX_RANK]; /* non-negative, each once, after inference */
+    bool keepdims;
+    bool noop; /* no axes: reduce none of them, where the default is all */
+} ReduceParams;
+
+/* ArgMax ArgMin Hardmax LpNormalization TopK CumSum: along one axis. */
+typedef struct LineParams {
+    int64_t axis;            /* non-negative after inference */
+    bool keepdims, last;     /* ArgMax ArgMin: of equal elements, the last one */
+    bool largest, sorted;    /* TopK */
+    bool exclusive, reverse; /* CumSum */
+    int64_t k;               /* TopK, after inference */
+    int64_t p;               /* LpNormalization: 1 or 2 */
+} LineParams;
 
 typedef struct PermParams { /* Transpose */
     int perm[MAX_RANK];
@@ -168,6 +189,8 @@ typedef union Params {
     AxisParams axis;
     GemmParams gemm;
     NormParams norm;
+    ReduceParams reduce;
+    LineParams line;
     PermParams perm;
     PadParams pad;
     SliceParams slice;

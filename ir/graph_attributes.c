@@ -94,7 +94,7 @@ static void write_pool(Text *t, const Node *n)
         put_int(t, "count_include_pad", 1);
     if (p->column_major)
         put_int(t, "storage_order", 1);
-    if (n->op == OP_LpPool)
+    if (n->op == OP_LpPool || n->op == OP_GlobalLpPool)
         put_int(t, "p", p->p);
 }
 
@@ -169,13 +169,48 @@ static void write_norm(Text *t, const Node *n)
 {
     const NormParams *p = &n->params.norm;
     if (n->op != OP_LRN) {
+        if (n->op == OP_LayerNormalization || n->op == OP_RMSNormalization)
+            put_int(t, "axis", p->axis);
         put_float(t, "epsilon", p->epsilon);
+        if (n->op == OP_GroupNormalization)
+            put_int(t, "num_groups", p->groups);
         return;
     }
     put_float(t, "alpha", p->alpha);
     put_float(t, "beta", p->beta);
     put_float(t, "bias", p->bias);
     put_int(t, "size", p->size);
+}
+
+static void write_reduce(Text *t, const Node *n)
+{
+    const ReduceParams *p = &n->params.reduce;
+    put_ints(t, "axes", p->axes, p->n_axes > 0 ? p->n_axes : 0, NULL, 0);
+    if (!p->keepdims && n->op != OP_MeanVarianceNormalization)
+        put_int(t, "keepdims", 0);
+    if (p->noop)
+        put_int(t, "noop_with_empty_axes", 1);
+}
+
+static void write_line(Text *t, const Node *n)
+{
+    const LineParams *p = &n->params.line;
+    bool arg = n->op == OP_ArgMax || n->op == OP_ArgMin;
+    put_int(t, "axis", p->axis);
+    if (arg && !p->keepdims)
+        put_int(t, "keepdims", 0);
+    if (arg && p->last)
+        put_int(t, "select_last_index", 1);
+    if (n->op == OP_LpNormalization)
+        put_int(t, "p", p->p);
+    if (n->op == OP_TopK)
+        put_int(t, "k", p->k);
+    if (n->op == OP_TopK && !p->largest)
+        put_int(t, "largest", 0);
+    if (p->exclusive)
+        put_int(t, "exclusive", 1);
+    if (p->reverse)
+        put_int(t, "reverse", 1);
 }
 
 static void write_perm(Text *t, const Node *n)
@@ -280,7 +315,7 @@ static const struct {
     {"axis", write_axis},   {"gemm", write_gemm},     {"norm", write_norm},
     {"perm", write_perm},   {"pad", write_pad},       {"slice", write_slice},
     {"split", write_split}, {"resize", write_resize}, {"shape", write_shape},
-    {"quant", write_quant},
+    {"quant", write_quant}, {"reduce", write_reduce}, {"line", write_line},
 };
 
 const char *op_attributes(Arena *a, const Node *n)

@@ -240,6 +240,7 @@ static const struct {
     {OP_GlobalMaxPool, follow_operand},
     {OP_BatchNormalization, follow_operand},
     {OP_LRN, follow_operand},
+    {OP_InstanceNormalization, follow_operand},
     {OP_Concat, rule_concat},
     {OP_Split, rule_split},
     {OP_Pad, rule_pad},

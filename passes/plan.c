@@ -5,6 +5,7 @@
  * general, and --conv asks for one by name: where that one is not legal the node says why. Tiles
  * come from the cost model. Layouts follow from the plan in the next pass. */
 #include "ir/packing.h"
+#include "ir/scratch.h"
 #include "passes/cost.h"
 #include "passes/rewrite.h"
 
@@ -235,12 +236,34 @@ static void plan_gemm(Graph *g, Node *n)
     n->plan.why = rows == 1 ? "one row: as fast as the weights arrive" : "register-tiled product";
 }
 
+/* ---- operators along an axis ---- */
+
+static void plan_arg(Node *n)
+{
+    const Shape *s = &n->in[0]->shape;
+    if (shape_range_numel(s, (int)n->params.line.axis + 1, s->rank) == 1)
+        return;
+    n->plan.scratch_bytes = arg_scratch_bytes(shape_numel(&n->out[0]->shape));
+    n->plan.why = "vectors of neighbouring lines";
+}
+
+static void plan_topk(Node *n)
+{
+    int64_t key = (int64_t)dtype_size(n->in[0]->dtype);
+    n->plan.scratch_bytes = topk_scratch_bytes(n->params.line.k, key < 4 ? 4 : key);
+    n->plan.why = "sorting network";
+}
+
 bool pass_plan(Graph *g, const PassOptions *o)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
         n->plan = (Plan){.lanes = g->target->lanes, .macs = cost_macs(n), .why = ""};
-        if (n->out[0]->dtype != DT_F32)
+        if (n->op == OP_ArgMax || n->op == OP_ArgMin)
+            plan_arg(n);
+        else if (n->op == OP_TopK)
+            plan_topk(n);
+        else if (n->out[0]->dtype != DT_F32)
             n->plan.lanes = 1;
         else if (n->op == OP_Conv)
             plan_conv(g, n, o ? o->conv : CONV_AUTO);

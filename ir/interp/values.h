@@ -41,6 +41,16 @@ void spatial_trim(const Spatial *s, int axis, int64_t k, int64_t extent, int64_t
 void interp_move(Tensor *out, const Tensor *in, int n, const int64_t *extent,
                  int64_t *const *offset, const void *fill);
 
+/* A tensor cut into lines: a line is all the positions that agree in the axes that it does not run
+ * along. Element i of line l is element base[l] + step[i] of the tensor; both are in row-major
+ * order. */
+typedef struct InterpLines {
+    int64_t n_lines, n;
+    int64_t *base, *step;
+} InterpLines;
+
+InterpLines interp_lines(Arena *a, const Shape *s, const bool along[MAX_RANK]);
+
 /* One elementwise step: out = op(in[0], in[1] …). `out` may be in[0]. */
 bool interp_elementwise(InterpCall *c, OpKind op, const Params *p, const Tensor *const *in,
                         int n_in, Tensor *out);

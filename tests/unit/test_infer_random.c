@@ -130,7 +130,8 @@ static Value *fitting(Chance *c, Graph *g, OpKind op, int i, const Value *first)
     else if (op == OP_ConvTranspose && i == 1) {
         s.dim[0] = channels;
         s.dim[1] = below(c, 5);
-    } else if (op == OP_BatchNormalization)
+    } else if (op == OP_BatchNormalization || op == OP_InstanceNormalization ||
+               op == OP_GroupNormalization)
         s = shape_make(1, &channels);
     else
         return NULL;
@@ -260,7 +261,29 @@ static void random_gemm(Chance *c, Params *p)
 
 static void random_norm(Chance *c, Params *p)
 {
-    p->norm = (NormParams){real(c), real(c), real(c), real(c), number(c)};
+    p->norm = (NormParams){.epsilon = real(c),
+                           .alpha = real(c),
+                           .beta = real(c),
+                           .bias = real(c),
+                           .size = number(c),
+                           .axis = number(c),
+                           .groups = below(c, 2) ? 1 + below(c, 3) : number(c),
+                           .stash = type(c)};
+}
+
+static void random_reduce(Chance *c, Params *p)
+{
+    p->reduce.n_axes = below(c, 4) - 1;
+    p->reduce.keepdims = below(c, 2);
+    p->reduce.noop = below(c, 2);
+    for (int i = 0; i < MAX_RANK; i++)
+        p->reduce.axes[i] = below(c, 2) ? i : number(c);
+}
+
+static void random_line(Chance *c, Params *p)
+{
+    p->line = (LineParams){number(c),   below(c, 2), below(c, 2), below(c, 2),    below(c, 2),
+                           below(c, 2), below(c, 2), number(c),   1 + below(c, 3)};
 }
 
 static void random_perm(Chance *c, Params *p)
@@ -327,7 +350,7 @@ static const struct {
     {"axis", random_axis},   {"gemm", random_gemm},     {"norm", random_norm},
     {"perm", random_perm},   {"pad", random_pad},       {"slice", random_slice},
     {"split", random_split}, {"resize", random_resize}, {"shape", random_shape},
-    {"quant", random_quant},
+    {"quant", random_quant}, {"reduce", random_reduce}, {"line", random_line},
 };
 
 /* ---- one node ---- */

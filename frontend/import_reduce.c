@@ -1,0 +1,106 @@
+/* Import of reductions, of operators along one axis, and of the normalisations that work line by
+ * line.
+ *
+ * The axes of ReduceSum (from opset 13 on) and of the other reductions (from 18 on) are an input,
+ * which inference reads; before that they are an attribute. k of TopK (from 10 on) and the axis of
+ * CumSum are inputs, too. */
+#include "frontend/import.h"
+
+/* The float that ONNX's schemas write as 1e-05. */
+static const double default_epsilon = (double)1e-5F;
+
+bool import_reduce(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    ReduceParams *c = &n->params.reduce;
+    bool as_input = im->opset >= (n->op == OP_ReduceSum ? 13 : 18);
+    bool mean_variance = n->op == OP_MeanVarianceNormalization;
+    c->n_axes = -1;
+    c->keepdims = true;
+    if (mean_variance) {
+        c->n_axes = 3;
+        c->axes[0] = 0;
+        c->axes[1] = 2;
+        c->axes[2] = 3;
+    }
+    if (!mean_variance && !attr_bool(im, p, "keepdims", &c->keepdims))
+        return false;
+    if (!mean_variance && as_input)
+        return attr_bool(im, p, "noop_with_empty_axes", &c->noop);
+    if (n->n_in > 1)
+        return node_error(im->graph, n, "2 inputs, opset %lld has the axes as an attribute",
+                          (long long)im->opset);
+    return attr_ints(im, p, "axes", c->axes, MAX_RANK, &c->n_axes);
+}
+
+bool import_arg(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    LineParams *c = &n->params.line;
+    c->keepdims = true;
+    return attr_int(im, p, "axis", &c->axis) && attr_bool(im, p, "keepdims", &c->keepdims) &&
+           attr_bool(im, p, "select_last_index", &c->last);
+}
+
+bool import_lp_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    LineParams *c = &n->params.line;
+    c->axis = -1;
+    c->p = 2;
+    return attr_int(im, p, "axis", &c->axis) && attr_int(im, p, "p", &c->p);
+}
+
+/* Before opset 2, p was a float. */
+bool import_global_lp_pool(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    n->params.pool.p = 2;
+    return attr_int(im, p, "p", &n->params.pool.p);
+}
+
+bool import_cumsum(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    LineParams *c = &n->params.line;
+    return attr_bool(im, p, "exclusive", &c->exclusive) && attr_bool(im, p, "reverse", &c->reverse);
+}
+
+bool import_topk(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    LineParams *c = &n->params.line;
+    c->axis = -1;
+    c->largest = c->sorted = true;
+    if (!attr_int(im, p, "axis", &c->axis))
+        return false;
+    if (im->opset >= 10)
+        return attr_bool(im, p, "largest", &c->largest) && attr_bool(im, p, "sorted", &c->sorted) &&
+               (import_has_input(n, 1) || node_error(im->graph, n, "k is missing"));
+    if (n->n_in > 1 || !attr_present(im, p, "k"))
+        return node_error(im->graph, n, "opset %lld has k as an attribute, which is %s",
+                          (long long)im->opset, n->n_in > 1 ? "an input here" : "missing");
+    return attr_int(im, p, "k", &c->k);
+}
+
+/* ---- normalisations ---- */
+
+/* The scale of GroupNormalization had one number a group in opset 18, one a channel from 21 on;
+ * inference takes both. */
+bool import_lines_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    NormParams *c = &n->params.norm;
+    int64_t stash = 1;
+    c->epsilon = default_epsilon;
+    c->axis = -1;
+    if (!attr_float(im, p, "epsilon", &c->epsilon))
+        return false;
+    if (n->op == OP_InstanceNormalization)
+        return true;
+    if (n->op == OP_GroupNormalization) {
+        if (im->opset >= 21)
+            attr_ignore(im, p, "stash_type");
+        if (!attr_present(im, p, "num_groups"))
+            return node_error(im->graph, n, "attribute \"num_groups\" is missing");
+        return attr_int(im, p, "num_groups", &c->groups);
+    }
+    if (!attr_int(im, p, "axis", &c->axis) || !attr_int(im, p, "stash_type", &stash))
+        return false;
+    c->stash = stash > 0 && stash < INT32_MAX ? dtype_from_onnx((int32_t)stash) : DT_NONE;
+    return dtype_is_float(c->stash) ||
+           node_error(im->graph, n, "stash_type %lld is no floating-point type", (long long)stash);
+}

@@ -1,0 +1,29 @@
+/* Scratch memory of operators without packed weights: what the plan reserves is what the lowering
+ * uses. Sizes in bytes. */
+#ifndef CNNCC_IR_SCRATCH_H
+#define CNNCC_IR_SCRATCH_H
+
+#include <stdint.h>
+
+/* ArgMax, ArgMin where neighbouring lines share vectors: an i32 place for each line. */
+static inline int64_t arg_scratch_bytes(int64_t lines)
+{
+    return 4 * lines;
+}
+
+/* TopK: elements of a chunk, the least power of two >= k. */
+static inline int64_t topk_chunk(int64_t k)
+{
+    int64_t m = 1;
+    while (m < k)
+        m *= 2;
+    return m;
+}
+
+/* TopK: keys and i32 places of the best elements and of a chunk. */
+static inline int64_t topk_scratch_bytes(int64_t k, int64_t key_bytes)
+{
+    return 2 * topk_chunk(k) * (key_bytes + 4);
+}
+
+#endif
