@@ -3,7 +3,8 @@
  * Every buffer is an allocation of exactly the promised size, and inputs and outputs are aligned
  * to one element only, so that the address sanitizer sees a single byte too many and the machine
  * an aligned vector access. Inputs are a fixed pseudo-random sequence; the arena is filled with
- * NaN patterns first, since a run may not depend on its content. */
+ * NaN patterns first, since a run may not depend on its content. With -DLOAD_WEIGHTS the weights
+ * (of --weights bin) are read from "model.c.weights" into such a buffer as well. */
 #include "model.h"
 
 #include <stdio.h>
@@ -57,16 +58,38 @@ static void fill(Buffer *b, unsigned *state)
     }
 }
 
+/* The parameters behind inputs and outputs. */
+#ifdef LOAD_WEIGHTS
+static unsigned char *weights;
+#define MEMORY arena, weights
+
+static int load_weights(void)
+{
+    FILE *f = fopen("model.c.weights", "rb");
+    void *memory = NULL;
+    size_t n = 0;
+    if (posix_memalign(&memory, MODEL_ALIGN, MODEL_WEIGHTS_BYTES) == 0)
+        weights = memory;
+    if (f != NULL && weights != NULL)
+        n = fread(weights, 1, MODEL_WEIGHTS_BYTES, f);
+    if (f != NULL)
+        fclose(f);
+    return n == MODEL_WEIGHTS_BYTES && model_check_weights(weights, n) == 0;
+}
+#else
+#define MEMORY arena
+#endif
+
 static int run(void *arena)
 {
 #if MODEL_INPUTS == 1 && MODEL_OUTPUTS == 1
-    return model_run((const void *)inputs[0].data, (void *)outputs[0].data, arena);
+    return model_run((const void *)inputs[0].data, (void *)outputs[0].data, MEMORY);
 #elif MODEL_INPUTS == 2 && MODEL_OUTPUTS == 1
     return model_run((const void *)inputs[0].data, (const void *)inputs[1].data,
-                     (void *)outputs[0].data, arena);
+                     (void *)outputs[0].data, MEMORY);
 #elif MODEL_INPUTS == 1 && MODEL_OUTPUTS == 2
     return model_run((const void *)inputs[0].data, (void *)outputs[0].data, (void *)outputs[1].data,
-                     arena);
+                     MEMORY);
 #else
 #error "the harness knows one or two inputs and outputs"
 #endif
@@ -76,6 +99,10 @@ int main(void)
 {
     unsigned state = 1;
     void *arena = NULL;
+#ifdef LOAD_WEIGHTS
+    if (!load_weights())
+        return 1;
+#endif
     if (posix_memalign(&arena, MODEL_ALIGN, MODEL_ARENA_BYTES) != 0)
         return 1;
     memset(arena, 0xff, MODEL_ARENA_BYTES);
@@ -94,6 +121,9 @@ int main(void)
     }
     for (int i = 0; i < MODEL_INPUTS; i++)
         free(inputs[i].memory);
+#ifdef LOAD_WEIGHTS
+    free(weights);
+#endif
     free(arena);
     return status;
 }

@@ -70,6 +70,8 @@ static const char *const windows[] = {
     "%s = LpPool <kernel_shape = [2,2], p = 2> (x)",
     "%s = GlobalAveragePool (x)",
     "%s = GlobalMaxPool (x)",
+    "%s = MaxUnpool <kernel_shape = [3,3], strides = [2,2]> (top, place)\n"
+    "  top, place = MaxPool <kernel_shape = [3,3], strides = [2,2]> (x)",
     "%s = LRN <size = 5, alpha = 0.01> (x)",
     "%s = BatchNormalization (x, channel1, b19, channel1, p19)",
     "%s = Resize <mode = \"linear\"> (x, , scales)",
@@ -87,6 +89,8 @@ static const char *const others[] = {
     "%s = LogSoftmax <axis = 2> (x)",
     "%s = Concat <axis = 1> (x, y, g)",
     "%s = Concat <axis = 3> (x, y)",
+    "%s = Concat <axis = 1> (few, many)\n  many, few = Split <axis = 1> (x, channels)",
+    "%s = Sub (left, right)\n  left, middle, right = Split <axis = 3> (x, columns)",
     "%s = Transpose <perm = [0,2,3,1]> (x)",
     "%s = Transpose <perm = [3,1,0,2]> (x)",
     "%s = Pad (x, pads, low)",
@@ -97,6 +101,13 @@ static const char *const others[] = {
     "%s = Expand (row, shape)",
     "%s = Flatten <axis = 2> (x)",
 };
+
+/* Operators that later opsets do not have. */
+static const char *const legacy[] = {
+    "%s = Upsample (x, scales)",
+    "%s = Upsample <mode = \"linear\"> (x, scales)",
+};
+enum { OPSET = 20, LEGACY_OPSET = 9 };
 
 static const char inputs[] =
     "float[2,19,5,7] x, float[2,19,5,7] y, float[2,19,5,7] p, float[2,21,5,7] g, "
@@ -114,7 +125,8 @@ static const char constants[] =
     "float[35,37] mt = {random 17 0.2}, float[35] v = {random 18 0.5}, "
     "float[7,6] q = {random 19 0.4}, int64[8] pads = {0,1,2,1,0,0,2,3}, "
     "int64[2] from = {1, 4}, int64[2] to = {18, 0}, int64[2] axes = {1, 2}, "
-    "int64[2] steps = {3, -1}, int64[4] chosen = {18, 0, 7, 7}, int64[4] shape = {2,3,5,7}";
+    "int64[2] steps = {3, -1}, int64[2] channels = {13, 6}, "
+    "int64[3] columns = {3, 1, 3}, int64[4] chosen = {18, 0, 7, 7}, int64[4] shape = {2,3,5,7}";
 
 enum { MAX_VALUES = 48 };
 
@@ -125,7 +137,7 @@ static void print_line(void *user, Severity severity, const char *line)
         print_error("%s\n", line);
 }
 
-static char *model_text(Arena *a, const char *const *nodes, int n)
+static char *model_text(Arena *a, const char *const *nodes, int n, int opset)
 {
     char *outputs = arena_strdup(a, ""), *body = arena_strdup(a, "");
     for (int i = 0; i < n; i++) {
@@ -134,9 +146,9 @@ static char *model_text(Arena *a, const char *const *nodes, int n)
         body = arena_printf(a, "%s  %s%s\n", body, out, node + 2);
     }
     return arena_printf(a,
-                        "<ir_version: 10, opset_import: [\"\" : 20]>\n"
+                        "<ir_version: 10, opset_import: [\"\" : %d]>\n"
                         "model (%s) => (%s)\n<%s>\n{\n%s}\n",
-                        inputs, outputs, constants, body);
+                        opset, inputs, outputs, constants, body);
 }
 
 /* Inputs between -4 and 4, p between 0.1 and 4; the same for every call. */
@@ -220,7 +232,7 @@ static void compare_interpreter(Arena *a, const Graph *g, const char *const *nod
     }
 }
 
-static void check(const Target *target, const char *const *nodes, int n)
+static void check(const Target *target, const char *const *nodes, int n, int opset)
 {
     static const char *const compilers[] = {"gcc", "clang", NULL};
     Arena *a = arena_new(0);
@@ -228,7 +240,7 @@ static void check(const Target *target, const char *const *nodes, int n)
     if (setjmp(*arena_on_oom(a)) != 0)
         fail_msg("no memory");
     Diag d = {.arena = a, .file = "model", .sink = print_line};
-    const char *text = model_text(a, nodes, n);
+    const char *text = model_text(a, nodes, n, opset);
     ModelSource source = {.data = text, .bytes = strlen(text)};
     PipelineOptions options = {.target = target};
     Pipeline planned;
@@ -250,11 +262,11 @@ static void check(const Target *target, const char *const *nodes, int n)
     arena_free(a);
 }
 
-static void check_targets(const char *const *nodes, int n)
+static void check_targets(const char *const *nodes, int n, int opset)
 {
     for (size_t i = 0; target_at(i) != NULL; i++)
         if (target_runs_here(target_at(i)))
-            check(target_at(i), nodes, n);
+            check(target_at(i), nodes, n, opset);
 }
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
@@ -262,19 +274,25 @@ static void check_targets(const char *const *nodes, int n)
 static void test_elementwise(void **state)
 {
     (void)state;
-    check_targets(elementwise, COUNT(elementwise));
+    check_targets(elementwise, COUNT(elementwise), OPSET);
 }
 
 static void test_windows(void **state)
 {
     (void)state;
-    check_targets(windows, COUNT(windows));
+    check_targets(windows, COUNT(windows), OPSET);
 }
 
 static void test_others(void **state)
 {
     (void)state;
-    check_targets(others, COUNT(others));
+    check_targets(others, COUNT(others), OPSET);
+}
+
+static void test_legacy(void **state)
+{
+    (void)state;
+    check_targets(legacy, COUNT(legacy), LEGACY_OPSET);
 }
 
 int main(void)
@@ -283,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_elementwise),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_legacy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
