@@ -3,12 +3,13 @@
  * The reference is the interpreter on the imported graph, before any pass, or the outputs of
  * --test-data. Each back end of --backend runs on the same inputs (files, test data, or seeded
  * random numbers); every output is compared, and one line says how far it is off. --per-node does
- * the same with every value that survives the passes made an output (driver/per_node.c). */
+ * the same with every intermediate value made an output (driver/per_node.c). */
 #include "driver/backend.h"
 #include "driver/per_node.h"
 #include "driver/tensors.h"
 #include "driver/verify.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Words of --backend. */
@@ -37,9 +38,12 @@ static bool choose_backends(Cli *c, Chosen *chosen)
     return true;
 }
 
-Tolerance verify_tolerance(const Cli *c)
+Tolerance verify_tolerance(const Cli *c, DType type)
 {
-    return (Tolerance){.rtol = c->o->rtol >= 0 ? c->o->rtol : 1e-3, .atol = c->o->atol};
+    const Options *o = c->o;
+    if (o->rtol < 0 && o->atol < 0 && o->range_tol < 0)
+        return tolerance_default(type);
+    return (Tolerance){fmax(o->rtol, 0), fmax(o->atol, 0), fmax(o->range_tol, 0)};
 }
 
 void verify_print(Cli *c, const char *label, const Value *v, const Difference *d)
@@ -50,7 +54,8 @@ void verify_print(Cli *c, const char *label, const Value *v, const Difference *d
         printf("equal\n");
         return;
     }
-    printf("max abs %.3g, max rel %.3g, max ulp %.0f", d->max_abs, d->max_rel, d->max_ulp);
+    printf("max abs %.3g, of range %.3g, max rel %.3g, max ulp %.0f", d->max_abs, d->of_range,
+           d->max_rel, d->max_ulp);
     if (d->n_wrong)
         printf("; %lld wrong, the worst at %s: %.9g, expected %.9g", (long long)d->n_wrong,
                position_str(c->arena, &v->shape, d->at), d->got, d->want);
@@ -65,7 +70,8 @@ static bool check_backend(Cli *c, const Backend *b, const Graph *g, const Verify
     if (!backend_run(c, b, data->in, out))
         return false;
     for (int i = 0; i < g->n_outputs; i++) {
-        Difference d = tensor_compare(out[i], data->want[i], verify_tolerance(c));
+        Difference d =
+            tensor_compare(out[i], data->want[i], verify_tolerance(c, g->outputs[i]->dtype));
         verify_print(c, backend_label(b), g->outputs[i], &d);
         *n_wrong += d.n_wrong > 0;
     }
@@ -98,27 +104,39 @@ static bool check_outputs(Cli *c, const Backend *b, void *user)
     return check_backend(c, b, check->graph, check->data, &check->n_wrong);
 }
 
-/* Inputs and the reference's outputs. */
-static bool make_data(Cli *c, const Graph *g, VerifyData *data)
+bool verify_inputs(Cli *c, const Graph *g, VerifyData *data)
 {
     Random random = {(uint64_t)c->o->seed};
-    data->in = ARENA_ARRAY(c->arena, const Tensor *, g->n_inputs);
-    data->want = ARENA_ARRAY(c->arena, const Tensor *, g->n_outputs);
     const char *dir = c->o->test_data;
-    if (dir)
-        return tensors_read_folder(c, dir, "input", g->inputs, g->n_inputs, data->in) &&
-               tensors_read_folder(c, dir, "output", g->outputs, g->n_outputs, data->want);
-    if (!inputs_read(c, g, &random, data->in))
-        return false;
+    data->in = ARENA_ARRAY(c->arena, const Tensor *, g->n_inputs);
+    return dir ? tensors_read_folder(c, dir, "input", g->inputs, g->n_inputs, data->in)
+               : inputs_read(c, g, &random, data->in);
+}
+
+bool verify_reference(Cli *c, const Graph *g, VerifyData *data)
+{
     Tensor **out = backend_outputs(c, g);
     double start = cli_seconds();
     if (!backend_run(c, backend_interp(c, g), data->in, out))
         return false;
     if (c->o->time)
         printf("interp: %.3f s\n", cli_seconds() - start);
+    data->want = ARENA_ARRAY(c->arena, const Tensor *, g->n_outputs);
     for (int i = 0; i < g->n_outputs; i++)
         data->want[i] = out[i];
     return true;
+}
+
+/* Inputs and the outputs that are expected: the stored ones, or the interpreter's. */
+static bool make_data(Cli *c, const Graph *g, VerifyData *data)
+{
+    const char *dir = c->o->test_data;
+    if (!verify_inputs(c, g, data))
+        return false;
+    if (dir == NULL)
+        return verify_reference(c, g, data);
+    data->want = ARENA_ARRAY(c->arena, const Tensor *, g->n_outputs);
+    return tensors_read_folder(c, dir, "output", g->outputs, g->n_outputs, data->want);
 }
 
 /* The comparison of outputs; the number that differ is added to *n_wrong. */

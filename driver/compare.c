@@ -6,44 +6,49 @@
 
 /* Floats as integers in the order of the numbers, so that a difference counts units in the last
  * place; -0 and +0 are the same point. */
-static double ordered_bits(DType type, const void *element)
+static double ordered_bits(const Tensor *t, int64_t i)
 {
-    if (type == DT_F32) {
-        int32_t bits;
-        memcpy(&bits, element, sizeof bits);
-        return bits < 0 ? -(double)(bits & INT32_MAX) : (double)bits;
-    }
-    int64_t bits;
-    memcpy(&bits, element, sizeof bits);
-    return bits < 0 ? -(double)(bits & INT64_MAX) : (double)bits;
+    size_t size = dtype_size(t->dtype);
+    uint64_t bits = 0;
+    for (size_t k = size; k-- > 0;) /* little-endian */
+        bits = bits << 8 | ((const unsigned char *)t->data)[(size_t)i * size + k];
+    uint64_t sign = (uint64_t)1 << (8 * size - 1);
+    return bits & sign ? -(double)(bits - sign) : (double)bits;
 }
 
 static double ulp_distance(const Tensor *got, const Tensor *want, int64_t i)
 {
-    if (got->dtype != DT_F32 && got->dtype != DT_F64)
-        return 0;
-    size_t at = (size_t)i * dtype_size(got->dtype);
-    return fabs(ordered_bits(got->dtype, (const char *)got->data + at) -
-                ordered_bits(want->dtype, (const char *)want->data + at));
+    return dtype_is_float(got->dtype) ? fabs(ordered_bits(got, i) - ordered_bits(want, i)) : 0;
 }
 
-static double greatest_magnitude(const Tensor *t)
+/* Greatest minus least of 0 and the finite elements. With 0, a tensor of one element has a range,
+ * and one whose elements lie close together is not asked for more digits than its type has. */
+static double range_of(const Tensor *t)
 {
-    double greatest = 0;
+    double low = 0, high = 0;
     int64_t n = shape_numel(&t->shape);
     for (int64_t i = 0; i < n; i++) {
-        double m = fabs(tensor_get_f64(t, i));
-        if (isfinite(m) && m > greatest)
-            greatest = m;
+        double x = tensor_get_f64(t, i);
+        if (isfinite(x)) {
+            low = fmin(low, x);
+            high = fmax(high, x);
+        }
     }
-    return greatest;
+    return high - low;
+}
+
+Tolerance tolerance_default(DType type)
+{
+    double range = type == DT_F16 ? 0x1p-9 : type == DT_BF16 ? 0x1p-6 : 1e-4;
+    return (Tolerance){.range = range};
 }
 
 Difference tensor_compare(const Tensor *got, const Tensor *want, Tolerance tolerance)
 {
     Difference d = {.at = -1};
     bool exact = !dtype_is_float(want->dtype);
-    double atol = tolerance.atol >= 0 ? tolerance.atol : 1e-5 * greatest_magnitude(want);
+    double range = exact ? 0 : range_of(want);
+    double atol = tolerance.atol + tolerance.range * range;
     double worst = -INFINITY; /* excess over the tolerance */
     int64_t n = shape_numel(&want->shape);
     for (int64_t i = 0; i < n; i++) {
@@ -71,6 +76,7 @@ Difference tensor_compare(const Tensor *got, const Tensor *want, Tolerance toler
             d.max_rel = fmax(d.max_rel, abs_error / fabs(w));
         d.max_ulp = fmax(d.max_ulp, ulp_distance(got, want, i));
     }
+    d.of_range = range > 0 ? d.max_abs / range : 0;
     return d;
 }
 

@@ -67,11 +67,15 @@ static const Option options[] = {
      "the form of the files that -o writes (default npy)"},
     {"test-data", 0, OPT_STRING, CMD_VERIFY, FIELD(test_data), "DIR",
      "take input_K.pb from DIR and expect output_K.pb"},
-    {"rtol", 0, OPT_REAL, CMD_VERIFY, FIELD(rtol), "R", "relative tolerance (default 1e-3)"},
+    {"range-tol", 0, OPT_REAL, CMD_VERIFY, FIELD(range_tol), "T",
+     "tolerance as a part of the expected output's range, 0 taken in (default 1e-4;\n"
+     "f16 2^-9, bf16 2^-6; 0 when --rtol or --atol is given)"},
+    {"rtol", 0, OPT_REAL, CMD_VERIFY, FIELD(rtol), "R",
+     "tolerance as a part of each expected element (default 0)"},
     {"atol", 0, OPT_REAL, CMD_VERIFY, FIELD(atol), "A",
-     "absolute tolerance (default 1e-5 of the output's greatest magnitude)"},
+     "absolute tolerance (default 0); the three are added"},
     {"per-node", 0, OPT_FLAG, CMD_VERIFY, FIELD(per_node), NULL,
-     "compare every value between the kernels and name the first that differs"},
+     "compare every intermediate value and name the first node that differs"},
     {"seed", 0, OPT_SEED, CMD_VERIFY | CMD_BENCH, FIELD(seed), "N",
      "of the random inputs (default 1)"},
     {"runs", 0, OPT_COUNT, CMD_BENCH, FIELD(runs), "N",
@@ -209,7 +213,8 @@ static bool parse_option(Arena *a, Diag *d, Command command, int argc, char **ar
 
 bool options_parse(Arena *a, Diag *d, Command command, int argc, char **argv, Options *o)
 {
-    *o = (Options){.threads = 1, .seed = 1, .random = -1, .std = 1, .rtol = -1, .atol = -1};
+    *o = (Options){
+        .threads = 1, .seed = 1, .random = -1, .std = 1, .rtol = -1, .atol = -1, .range_tol = -1};
     bool only_operands = false;
     for (int i = 0; i < argc; i++) {
         if (!only_operands && strcmp(argv[i], "--") == 0) {

@@ -10,8 +10,14 @@ typedef struct VerifyData {
     const Tensor **in, **want;
 } VerifyData;
 
-/* --rtol and --atol, with their defaults. */
-Tolerance verify_tolerance(const Cli *c);
+/* --range-tol, --rtol and --atol; tolerance_default() where none is given. */
+Tolerance verify_tolerance(const Cli *c, DType type);
+
+/* The inputs: those of --test-data, otherwise files (-i) and seeded random numbers. */
+bool verify_inputs(Cli *c, const Graph *g, VerifyData *data);
+
+/* The interpreter's outputs on data->in become data->want. */
+bool verify_reference(Cli *c, const Graph *g, VerifyData *data);
 
 /* Prints one line on one value of one back end. */
 void verify_print(Cli *c, const char *label, const Value *v, const Difference *d);
