@@ -1,69 +1,122 @@
-/* Gather: slices of the input along one axis, chosen by indices that may be known only at run
- * time. Negative indices count from the end; one outside is moved to the nearest end, so that
- * nothing else is read. Any dtype. */
-#include "codegen/nest.h"
+/* Gather, GatherElements, GatherND, ReverseSequence: elements or slices of the input chosen by
+ * indices that may be known only at run time. Negative indices count from the end; one outside is
+ * moved to the nearest end, so that nothing else is read. Any dtype. */
+#include "codegen/index.h"
+#include "ir/ops.h"
 
+/* A kernel "out from in at indices", its buffers and its name. */
 typedef struct Gather {
     KBuilder *b;
-    const KBuf *in, *indices, *out;
-    int64_t extent, count, inner; /* of the axis; indices; elements of a slice */
+    const KBuf *out, *in, *indices;
+    const char *note;
 } Gather;
 
-/* The index as an offset from 0 to extent - 1. */
-static KExpr *source(const Gather *g, const KLet *index)
+static bool open_gather(Lower *lw, const Node *n, const char *verb, Gather *g)
 {
-    KBuilder *b = g->b;
-    KType type = index->type;
-    KExpr *negative = kb_cmp(b, KO_LT, kb_use(b, index), kb_int(b, type, 0));
-    KExpr *wrapped = kb_bin(b, KO_ADD, kb_use(b, index), kb_int(b, type, g->extent));
-    return kb_clamp(b, kb_select(b, negative, wrapped, kb_use(b, index)), 0, g->extent - 1);
+    const Value *in = n->in[0], *indices = n->in[1], *out = n->out[0];
+    if (in->layout.block > 1 || out->layout.block > 1)
+        return node_unsupported(lw->graph, n, "it has no kernel for this layout");
+    const char *from = dims_str(lw->arena, &in->shape, 0);
+    const char *to = dims_str(lw->arena, &out->shape, 0);
+    g->b = kb_new(lw->arena, lw->program->target,
+                  arena_printf(lw->arena, "%s_%s_to_%s", verb, from, to));
+    g->note = arena_printf(lw->arena, "%s %s from %s", op_info(n->op)->name, to, from);
+    g->out = buf_moved(g->b, "out", out, K_WRITE);
+    g->in = buf_moved(g->b, "in", in, K_READ);
+    g->indices = buf_value(g->b, "indices", indices, K_READ);
+    return true;
 }
 
-/* Copies one slice: whole vectors, then the rest. */
-static void emit_slice(const Gather *g, const KLet *index, Affine from, Affine to, int depth)
+static bool close_gather(Lower *lw, const Node *n, Gather *g, int *depth)
 {
-    KBuilder *b = g->b;
-    int wide = lanes_for(g->inner, lanes_of(kb_target(b), g->out->base)), outer = depth;
-    int64_t whole = g->inner / wide * wide;
-    if (whole > 0) {
-        Affine i = nest_loop(b, "i", whole, wide, &depth);
-        KExpr *x = kb_load_dyn(b, g->in, aff_add(from, i), source(g, index), g->inner, wide, wide);
-        kb_store(b, g->out, aff_add(to, i), x);
-        nest_close(b, &depth, outer);
-    }
-    if (whole == g->inner)
-        return;
-    int rest = (int)(g->inner - whole), lanes = lanes_for(rest, wide);
-    KExpr *x =
-        kb_load_dyn(b, g->in, aff_addc(from, whole), source(g, index), g->inner, lanes, rest);
-    kb_store_tail(b, g->out, aff_addc(to, whole), x, rest);
+    nest_close(g->b, depth, 0);
+    Arg args[3] = {arg_value(lw, n->out[0]), arg_value(lw, n->in[0]), arg_value(lw, n->in[1])};
+    return lower_emit(lw, n, g->b, g->note, args);
 }
 
 bool lower_gather(Lower *lw, const Node *n)
 {
-    const Value *in = n->in[0], *indices = n->in[1], *out = n->out[0];
+    const Shape *x = &n->in[0]->shape;
     int axis = (int)n->params.axis.axis, depth = 0;
-    if (in->layout.block > 1 || out->layout.block > 1 ||
-        (indices->dtype != DT_I64 && indices->dtype != DT_I32))
-        return node_unsupported(lw->graph, n, "it has no kernel for this layout or index type");
-    Gather g = {.extent = in->shape.dim[axis],
-                .count = shape_numel(&indices->shape),
-                .inner = shape_range_numel(&in->shape, axis + 1, in->shape.rank)};
-    const char *from = dims_str(lw->arena, &in->shape, 0),
-               *to = dims_str(lw->arena, &out->shape, 0);
-    g.b = kb_new(lw->arena, lw->program->target,
-                 arena_printf(lw->arena, "gather%d_%s_to_%s", axis, from, to));
-    g.out = buf_moved(g.b, "out", out, K_WRITE);
-    g.in = buf_moved(g.b, "in", in, K_READ);
-    g.indices = buf_value(g.b, "indices", indices, K_READ);
-    Affine o = nest_loop(g.b, "outer", shape_range_numel(&in->shape, 0, axis), 1, &depth);
-    Affine k = nest_loop(g.b, "k", g.count, 1, &depth);
-    const KLet *index = kb_let(g.b, "index", kb_load(g.b, g.indices, k, 1));
-    Affine at = aff_mul(aff_add(aff_mul(o, g.count), k), g.inner);
-    emit_slice(&g, index, aff_mul(o, g.extent * g.inner), at, depth);
-    nest_close(g.b, &depth, 0);
-    Arg args[3] = {arg_value(lw, out), arg_value(lw, in), arg_value(lw, indices)};
-    return lower_emit(lw, n, g.b,
-                      arena_printf(lw->arena, "Gather %s from %s along axis %d", to, from, axis),
-                      args);
+    int64_t extent = x->dim[axis], count = shape_numel(&n->in[1]->shape);
+    int64_t inner = shape_range_numel(x, axis + 1, x->rank);
+    Gather g;
+    if (!open_gather(lw, n, arena_printf(lw->arena, "gather%d", axis), &g))
+        return false;
+    Affine o = nest_loop(g.b, "outer", shape_range_numel(x, 0, axis), 1, &depth);
+    Affine k = nest_loop(g.b, "k", count, 1, &depth);
+    const KLet *index = index_load(g.b, g.indices, k, extent);
+    Affine to = aff_mul(aff_add(aff_mul(o, count), k), inner);
+    index_copy_slice(g.b, g.out, to, g.in, aff_mul(o, extent * inner), index, extent, inner, depth);
+    return close_gather(lw, n, &g, &depth);
+}
+
+bool lower_gather_elements(Lower *lw, const Node *n)
+{
+    const Shape *x = &n->in[0]->shape, *s = &n->in[1]->shape;
+    int axis = (int)n->params.index.axis, depth = 0;
+    int64_t from_stride[MAX_RANK], to_stride[MAX_RANK];
+    Affine from = aff(0), to = aff(0);
+    Gather g;
+    if (!open_gather(lw, n, arena_printf(lw->arena, "gather_elements%d", axis), &g))
+        return false;
+    shape_strides(x, from_stride);
+    shape_strides(s, to_stride);
+    for (int i = 0; i < s->rank; i++) {
+        Affine v = nest_loop(g.b, "i", s->dim[i], 1, &depth);
+        to = aff_add(to, aff_mul(v, to_stride[i]));
+        if (i != axis)
+            from = aff_add(from, aff_mul(v, from_stride[i]));
+    }
+    const KLet *index = index_load(g.b, g.indices, to, x->dim[axis]);
+    KExpr *dyn = index_clamped(g.b, index, x->dim[axis]);
+    kb_store(g.b, g.out, to, kb_load_dyn(g.b, g.in, from, dyn, from_stride[axis], 1, 1));
+    return close_gather(lw, n, &g, &depth);
+}
+
+bool lower_gather_nd(Lower *lw, const Node *n)
+{
+    const Shape *x = &n->in[0]->shape, *s = &n->in[1]->shape;
+    int batch = (int)n->params.index.batch_dims, tuple = (int)s->dim[s->rank - 1], depth = 0;
+    int64_t slices = shape_range_numel(x, batch, batch + tuple);
+    int64_t inner = shape_range_numel(x, batch + tuple, x->rank);
+    int64_t per_batch = shape_range_numel(s, batch, s->rank - 1);
+    Gather g;
+    if (!open_gather(lw, n, "gather_nd", &g))
+        return false;
+    Affine o = nest_loop(g.b, "batch", shape_range_numel(s, 0, batch), 1, &depth);
+    Affine k = nest_loop(g.b, "k", per_batch, 1, &depth);
+    Affine number = aff_add(aff_mul(o, per_batch), k);
+    const KLet *index = index_tuple(g.b, g.indices, aff_mul(number, tuple), x->dim + batch, tuple);
+    index_copy_slice(g.b, g.out, aff_mul(number, inner), g.in, aff_mul(o, slices * inner), index,
+                     slices, inner, depth);
+    return close_gather(lw, n, &g, &depth);
+}
+
+/* Step t of a sequence of `length` steps comes from step length - 1 - t; behind its end from t. */
+bool lower_reverse_sequence(Lower *lw, const Node *n)
+{
+    const Shape *x = &n->in[0]->shape;
+    int time = (int)n->params.sequence.time_axis, depth = 0;
+    int64_t extent = x->dim[time], inner = shape_range_numel(x, 2, x->rank);
+    const KType i64 = KTYPE(KT_I64, 1);
+    Gather g;
+    if (!open_gather(lw, n, "reverse", &g))
+        return false;
+    KBuilder *b = g.b;
+    /* Slices of one sequence are `step` elements apart: all of an axis 0, or of the other axis. */
+    Affine o = nest_loop(b, "i", x->dim[0], 1, &depth), k = nest_loop(b, "j", x->dim[1], 1, &depth);
+    Affine t = time == 0 ? o : k, sequence = time == 0 ? k : o;
+    KExpr *loaded = kb_cvt(b, i64, kb_load(b, g.indices, sequence, 1));
+    const KLet *length = kb_let(b, "length", loaded);
+    KExpr *inside = kb_cmp(b, KO_LT, kb_index(b, i64, t), kb_use(b, length));
+    KExpr *mirrored = kb_bin(b, KO_SUB, kb_use(b, length), kb_index(b, i64, aff_addc(t, 1)));
+    const KLet *from = kb_let(b, "from", kb_select(b, inside, mirrored, kb_index(b, i64, t)));
+    Affine to = aff_mul(aff_add(aff_mul(o, x->dim[1]), k), inner);
+    Affine at = aff_mul(sequence, time == 0 ? inner : extent * inner);
+    int64_t step = time == 0 ? x->dim[1] * inner : inner;
+    Affine i = nest_loop(b, "k", inner, 1, &depth);
+    KExpr *dyn = index_clamped(b, from, extent);
+    kb_store(b, g.out, aff_add(to, i), kb_load_dyn(b, g.in, aff_add(at, i), dyn, step, 1, 1));
+    return close_gather(lw, n, &g, &depth);
 }

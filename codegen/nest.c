@@ -247,7 +247,8 @@ static void emit_row(Emit *e, int depth)
 bool nest_emit(Lower *lw, const Node *n, const char *name, const char *note, Nest *nest,
                NestBody body, const void *user)
 {
-    static const char *const names[NEST_AXES] = {"row", "plane", "volume", "j", "k", "l", "m", "o"};
+    static const char *const names[NEST_AXES] = {"row", "plane", "volume", "j", "k", "l", "m", "o",
+                                                 "p",   "q",     "r",      "s", "t", "u", "v", "w"};
     nest_collapse(nest);
     Emit e = {.lw = lw, .nest = nest, .body = body, .user = user};
     e.b = kb_new(lw->arena, lw->program->target, name);

@@ -10,7 +10,7 @@
 
 #include "codegen/lower.h"
 
-enum { NEST_AXES = MAX_RANK + 1, NEST_OPERANDS = MAX_KERNEL_BUFFERS };
+enum { NEST_AXES = 2 * MAX_RANK, NEST_OPERANDS = MAX_KERNEL_BUFFERS };
 
 typedef struct NestOperand {
     const char *name;

@@ -181,6 +181,67 @@ typedef struct QuantParams {
     int64_t block; /* 0: not blocked */
     DType to;      /* of the result; DT_NONE before inference: as the zero point or the scale says */
 } QuantParams;
+typedef struct TileParams { /* one factor an axis, filled by inference */
+    int64_t repeats[MAX_RANK];
+} TileParams;
+
+typedef struct DepthParams { /* DepthToSpace, SpaceToDepth */
+    int64_t block;
+    bool channels_first; /* DepthToSpace: CRD, channels are [C][block][block], not DCR */
+} DepthParams;
+
+typedef enum ScatterReduction {
+    SCATTER_NONE, /* later updates replace earlier ones */
+    SCATTER_ADD,
+    SCATTER_MUL,
+    SCATTER_MIN,
+    SCATTER_MAX
+} ScatterReduction;
+
+/* GatherElements GatherND Scatter ScatterElements ScatterND OneHot Compress Unique: what index
+ * lists refer to. */
+typedef struct IndexParams {
+    int64_t axis;
+    bool flat;          /* Compress, Unique: no axis, the elements in row-major order */
+    bool sorted;        /* Unique */
+    int64_t batch_dims; /* GatherND */
+    int64_t depth;      /* OneHot, filled by inference */
+    ScatterReduction reduction;
+} IndexParams;
+
+typedef struct DiagonalParams { /* Trilu, EyeLike: diagonal k, above the main one where k > 0 */
+    int64_t k;
+    bool upper;  /* Trilu */
+    DType dtype; /* EyeLike; DT_NONE: that of the input */
+} DiagonalParams;
+
+typedef struct SequenceParams { /* ReverseSequence */
+    int64_t batch_axis, time_axis;
+} SequenceParams;
+
+typedef struct SuppressParams { /* NonMaxSuppression */
+    bool center_box;            /* boxes are x, y, width, height; not two corners */
+} SuppressParams;
+
+typedef enum SamplePadding { SAMPLE_ZEROS, SAMPLE_BORDER, SAMPLE_REFLECTION } SamplePadding;
+
+typedef struct SampleParams { /* GridSample */
+    ResizeMode mode;
+    SamplePadding padding;
+    bool align_corners;
+} SampleParams;
+
+typedef struct RoiParams { /* RoiAlign, MaxRoiPool */
+    bool max, half_pixel;  /* RoiAlign */
+    int64_t out_h, out_w;
+    int64_t sampling_ratio; /* RoiAlign: points a side of a bin; 0: as many as it has pixels */
+    double spatial_scale;
+} RoiParams;
+
+typedef struct FoldParams { /* Col2Im: kernel, strides, dilations and pads; the image's extents */
+    Window w;
+    int64_t image[MAX_SPATIAL];
+} FoldParams;
 
 typedef union Params {
     ConvParams conv;
@@ -198,6 +259,15 @@ typedef union Params {
     ResizeParams resize;
     ShapeParams shape;
     QuantParams quant;
+    TileParams tile;
+    DepthParams depth;
+    IndexParams index;
+    DiagonalParams diagonal;
+    SequenceParams sequence;
+    SuppressParams suppress;
+    SampleParams sample;
+    RoiParams roi;
+    FoldParams fold;
 } Params;
 
 /* ---- layout, place, plan: what the passes decide ---- */

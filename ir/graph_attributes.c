@@ -307,15 +307,92 @@ static void write_quant(Text *t, const Node *n)
         put_int(t, "block_size", p->block);
 }
 
+static void write_depth(Text *t, const Node *n)
+{
+    put_int(t, "blocksize", n->params.depth.block);
+    if (n->params.depth.channels_first)
+        put_string(t, "mode", "CRD");
+}
+
+static void write_index(Text *t, const Node *n)
+{
+    static const char *const reductions[] = {"none", "add", "mul", "min", "max"};
+    const IndexParams *p = &n->params.index;
+    if (n->op == OP_GatherND)
+        put_int(t, "batch_dims", p->batch_dims);
+    else if (n->op != OP_ScatterND && !p->flat)
+        put_int(t, "axis", p->axis);
+    if (p->reduction != SCATTER_NONE)
+        put_string(t, "reduction", reductions[p->reduction]);
+    if (n->op == OP_Unique && !p->sorted)
+        put_int(t, "sorted", 0);
+}
+
+static void write_diagonal(Text *t, const Node *n)
+{
+    if (n->op == OP_Trilu)
+        put_int(t, "upper", n->params.diagonal.upper);
+    else if (n->params.diagonal.dtype)
+        put_string(t, "dtype", dtype_name(n->params.diagonal.dtype));
+    if (n->params.diagonal.k != 0)
+        put_int(t, "k", n->params.diagonal.k);
+}
+
+static void write_sequence(Text *t, const Node *n)
+{
+    put_int(t, "batch_axis", n->params.sequence.batch_axis);
+    put_int(t, "time_axis", n->params.sequence.time_axis);
+}
+
+static void write_suppress(Text *t, const Node *n)
+{
+    put_int(t, "center_point_box", n->params.suppress.center_box);
+}
+
+static void write_sample(Text *t, const Node *n)
+{
+    static const char *const modes[] = {"nearest", "linear", "cubic"};
+    static const char *const paddings[] = {"zeros", "border", "reflection"};
+    const SampleParams *p = &n->params.sample;
+    put_string(t, "mode", modes[p->mode]);
+    put_string(t, "padding_mode", paddings[p->padding]);
+    put_int(t, "align_corners", p->align_corners);
+}
+
+static void write_roi(Text *t, const Node *n)
+{
+    const RoiParams *p = &n->params.roi;
+    int64_t out[2] = {p->out_h, p->out_w};
+    if (n->op == OP_MaxRoiPool) {
+        put_ints(t, "pooled_shape", out, 2, NULL, 0);
+    } else {
+        put_string(t, "mode", p->max ? "max" : "avg");
+        put_string(t, "coordinate_transformation_mode",
+                   p->half_pixel ? "half_pixel" : "output_half_pixel");
+        put_int(t, "output_height", p->out_h);
+        put_int(t, "output_width", p->out_w);
+        put_int(t, "sampling_ratio", p->sampling_ratio);
+    }
+    put_float(t, "spatial_scale", p->spatial_scale);
+}
+
+static void write_fold(Text *t, const Node *n)
+{
+    put_window(t, &n->params.fold.w);
+}
+
 static const struct {
     const char *params;
     void (*write)(Text *t, const Node *n);
 } writers[] = {
-    {"conv", write_conv},   {"pool", write_pool},     {"ew", write_ew},
-    {"axis", write_axis},   {"gemm", write_gemm},     {"norm", write_norm},
-    {"perm", write_perm},   {"pad", write_pad},       {"slice", write_slice},
-    {"split", write_split}, {"resize", write_resize}, {"shape", write_shape},
-    {"quant", write_quant}, {"reduce", write_reduce}, {"line", write_line},
+    {"conv", write_conv},         {"pool", write_pool},         {"ew", write_ew},
+    {"axis", write_axis},         {"gemm", write_gemm},         {"norm", write_norm},
+    {"perm", write_perm},         {"pad", write_pad},           {"slice", write_slice},
+    {"split", write_split},       {"resize", write_resize},     {"shape", write_shape},
+    {"depth", write_depth},       {"index", write_index},       {"diagonal", write_diagonal},
+    {"sequence", write_sequence}, {"suppress", write_suppress}, {"sample", write_sample},
+    {"roi", write_roi},           {"fold", write_fold},         {"quant", write_quant},
+    {"reduce", write_reduce},     {"line", write_line},
 };
 
 const char *op_attributes(Arena *a, const Node *n)

@@ -152,10 +152,9 @@ bool interp_gather(InterpCall *c)
         table[0][o] = o * length * inner;
     for (int64_t j = 0; j < extent[1]; j++) {
         int64_t at = tensor_get_i64(indices, j);
-        if (at < -length || at >= length)
-            return interp_error(c, "index %lld is out of range for %lld elements", (long long)at,
-                                (long long)length);
-        table[1][j] = (at < 0 ? at + length : at) * inner;
+        if (!interp_index(c, length, &at))
+            return false;
+        table[1][j] = at * inner;
     }
     for (int64_t i = 0; i < inner; i++)
         table[2][i] = i;

@@ -134,3 +134,37 @@ void interp_move(Tensor *out, const Tensor *in, int n, const int64_t *extent,
             at[i] = 0;
     }
 }
+
+/* ---- coordinates ---- */
+
+void interp_unravel(const Shape *s, int64_t i, int64_t at[MAX_RANK])
+{
+    for (int axis = s->rank - 1; axis >= 0; axis--) {
+        at[axis] = i % s->dim[axis];
+        i /= s->dim[axis];
+    }
+}
+
+int64_t interp_ravel(const Shape *s, const int64_t at[MAX_RANK])
+{
+    int64_t i = 0;
+    for (int axis = 0; axis < s->rank; axis++)
+        i = i * s->dim[axis] + at[axis];
+    return i;
+}
+
+void interp_copy(Tensor *out, int64_t to, const Tensor *in, int64_t from)
+{
+    size_t size = dtype_size(out->dtype);
+    memcpy((char *)out->data + (size_t)to * size, (const char *)in->data + (size_t)from * size,
+           size);
+}
+
+bool interp_index(InterpCall *c, int64_t extent, int64_t *index)
+{
+    if (*index < -extent || *index >= extent)
+        return interp_error(c, "index %lld is out of range for %lld elements", (long long)*index,
+                            (long long)extent);
+    *index += *index < 0 ? extent : 0;
+    return true;
+}

@@ -51,6 +51,14 @@ typedef struct InterpLines {
 
 InterpLines interp_lines(Arena *a, const Shape *s, const bool along[MAX_RANK]);
 
+/* The coordinates of element `i` of a row-major tensor, and back. */
+void interp_unravel(const Shape *s, int64_t i, int64_t at[MAX_RANK]);
+int64_t interp_ravel(const Shape *s, const int64_t at[MAX_RANK]);
+/* Element `to` of `out` becomes element `from` of `in`, which has its type, bit for bit. */
+void interp_copy(Tensor *out, int64_t to, const Tensor *in, int64_t from);
+/* An index of ONNX, which may count from the end: in 0 … extent-1, or false after a message. */
+bool interp_index(InterpCall *c, int64_t extent, int64_t *index);
+
 /* One elementwise step: out = op(in[0], in[1] …). `out` may be in[0]. */
 bool interp_elementwise(InterpCall *c, OpKind op, const Params *p, const Tensor *const *in,
                         int n_in, Tensor *out);
