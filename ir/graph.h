@@ -179,7 +179,7 @@ typedef struct ShapeParams { /* Reshape Expand Shape ConstantOfShape */
 typedef struct QuantParams {
     int64_t axis;
     int64_t block; /* 0: not blocked */
-    DType to;      /* of the result; DT_NONE before inference: as the zero point or the scale says */
+    DType to; /* of the result; DT_NONE before inference: as the zero point or the scale says */
 } QuantParams;
 typedef struct TileParams { /* one factor an axis, filled by inference */
     int64_t repeats[MAX_RANK];

@@ -21,7 +21,7 @@ Distinct select_distinct(Arena *a, const Tensor *t, const IndexParams *p);
  * [batches, boxes, 4], scores [batches, classes, boxes]. */
 typedef struct Suppression {
     const Tensor *boxes, *scores;
-    int64_t most; /* boxes a class */
+    int64_t most;      /* boxes a class */
     double iou, score; /* thresholds: chosen when the score is greater, the overlap not greater */
     bool center_box;
 } Suppression;

@@ -8,11 +8,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 /* cmocka needs the ones above first. */
 #include <cmocka.h>
 
-enum { ROUNDS = 400, MAX_IN = 9, MAX_OUT = 3, SMALL = 20000 };
+enum { ROUNDS = 400, MAX_IN = 9, MAX_OUT = 4, SMALL = 20000 };
 
 typedef struct Chance {
     uint64_t state;
@@ -188,6 +189,55 @@ static Value *quantised_fitting(Chance *c, Graph *g, OpKind op, int i, const Val
     return NULL;
 }
 
+/* Operands of operators with indices or coordinates that chance hardly ever makes fit: a letter
+ * (f: float, i: int64; F, I: the same as constants) and a shape. */
+static const struct {
+    OpKind op;
+    const char *operands[5];
+} shaped[] = {
+    {OP_Tile, {"f2,3", "I2"}},
+    {OP_DepthToSpace, {"f1,16,2,2"}},
+    {OP_SpaceToDepth, {"f1,2,4,4"}},
+    {OP_ReverseSequence, {"f3,3,2", "i3"}},
+    {OP_GatherElements, {"f3,4", "i2,4"}},
+    {OP_GatherND, {"f3,4", "i3,1"}},
+    {OP_Scatter, {"f3,4", "i2,4", "f2,4"}},
+    {OP_ScatterElements, {"f3,4", "i2,4", "f2,4"}},
+    {OP_ScatterND, {"f3,4", "i2,1", "f2,4"}},
+    {OP_OneHot, {"i3", "I1", "f2"}},
+    {OP_NonZero, {"F2,3"}},
+    {OP_Unique, {"F2,3"}},
+    {OP_NonMaxSuppression, {"F1,4,4", "F1,2,4", "I1", "F1", "F1"}},
+    {OP_GridSample, {"f2,3,4,5", "f2,3,3,2"}},
+    {OP_RoiAlign, {"f2,3,4,5", "f2,4", "i2"}},
+    {OP_MaxRoiPool, {"f2,3,4,5", "f2,5"}},
+    {OP_Col2Im, {"f1,4,4", "I2", "I2"}},
+    {OP_Range, {"I1", "I1", "I1"}},
+    {OP_EyeLike, {"f3,3"}},
+};
+
+static Value *shaped_operand(Chance *c, Graph *g, const char *text)
+{
+    Shape s = {.rank = 0};
+    for (const char *t = text + 1; *t; t += *t == ',')
+        s.dim[s.rank++] = strtol(t, (char **)&t, 10);
+    bool constant = *text == 'F' || *text == 'I';
+    DType type = *text == 'F' || *text == 'f' ? DT_F32 : DT_I64;
+    if (!constant)
+        return graph_value(g, NULL, type, &s);
+    Tensor *data = tensor_new(g->arena, type, &s);
+    fill(c, data);
+    return graph_constant(g, NULL, data);
+}
+
+static Value *shaped_fitting(Chance *c, Graph *g, OpKind op, int i)
+{
+    for (size_t k = 0; k < sizeof shaped / sizeof shaped[0]; k++)
+        if (shaped[k].op == op && i < 5 && shaped[k].operands[i] && below(c, 25))
+            return shaped_operand(c, g, shaped[k].operands[i]);
+    return NULL;
+}
+
 /* ---- parameters: every field of the struct that the operator has ---- */
 
 static void numbers(Chance *c, int64_t *list, int n)
@@ -342,15 +392,67 @@ static void random_quant(Chance *c, Params *p)
         (QuantParams){number(c), below(c, 2) ? 0 : number(c), below(c, 3) ? DT_NONE : type(c)};
 }
 
+static void random_depth(Chance *c, Params *p)
+{
+    p->depth = (DepthParams){number(c), below(c, 2)};
+}
+
+static void random_index(Chance *c, Params *p)
+{
+    p->index = (IndexParams){.axis = number(c),
+                             .flat = below(c, 2),
+                             .sorted = below(c, 2),
+                             .batch_dims = number(c),
+                             .reduction = (ScatterReduction)below(c, 5)};
+}
+
+static void random_diagonal(Chance *c, Params *p)
+{
+    p->diagonal = (DiagonalParams){number(c), below(c, 2), below(c, 2) ? DT_NONE : type(c)};
+}
+
+static void random_sequence(Chance *c, Params *p)
+{
+    int64_t batch = number(c);
+    p->sequence = (SequenceParams){batch, below(c, 3) ? 1 - batch % 2 : number(c)};
+}
+
+static void random_suppress(Chance *c, Params *p)
+{
+    p->suppress.center_box = below(c, 2);
+}
+
+static void random_sample(Chance *c, Params *p)
+{
+    p->sample = (SampleParams){(ResizeMode)below(c, 3), (SamplePadding)below(c, 3), below(c, 2)};
+}
+
+static void random_roi(Chance *c, Params *p)
+{
+    p->roi = (RoiParams){below(c, 2), below(c, 2), number(c), number(c), number(c), real(c)};
+}
+
+static void random_fold(Chance *c, Params *p)
+{
+    random_window(c, &p->fold.w);
+    for (int i = 0; i < MAX_SPATIAL && below(c, 3); i++)
+        p->fold.w.kernel[i] = 2;
+    if (below(c, 3))
+        p->fold.w.n = 2;
+}
+
 static const struct {
     const char *params;
     void (*fill)(Chance *c, Params *p);
 } fillers[] = {
-    {"conv", random_conv},   {"pool", random_pool},     {"ew", random_ew},
-    {"axis", random_axis},   {"gemm", random_gemm},     {"norm", random_norm},
-    {"perm", random_perm},   {"pad", random_pad},       {"slice", random_slice},
-    {"split", random_split}, {"resize", random_resize}, {"shape", random_shape},
-    {"quant", random_quant}, {"reduce", random_reduce}, {"line", random_line},
+    {"conv", random_conv},         {"pool", random_pool},         {"ew", random_ew},
+    {"axis", random_axis},         {"gemm", random_gemm},         {"norm", random_norm},
+    {"perm", random_perm},         {"pad", random_pad},           {"slice", random_slice},
+    {"split", random_split},       {"resize", random_resize},     {"shape", random_shape},
+    {"quant", random_quant},       {"depth", random_depth},       {"index", random_index},
+    {"diagonal", random_diagonal}, {"sequence", random_sequence}, {"suppress", random_suppress},
+    {"sample", random_sample},     {"roi", random_roi},           {"fold", random_fold},
+    {"reduce", random_reduce},     {"line", random_line},
 };
 
 /* ---- one node ---- */
@@ -367,6 +469,8 @@ static Node *random_node(Chance *c, Graph *g, OpKind op)
         in[i] = fitting(c, g, op, i, in[0]);
         if (in[i] == NULL)
             in[i] = quantised_fitting(c, g, op, i, i ? in[0] : NULL);
+        if (in[i] == NULL)
+            in[i] = shaped_fitting(c, g, op, i);
         if (in[i] == NULL && (i < info->in_min || below(c, 4)))
             in[i] = operand(c, g, i ? in[0] : NULL);
     }
