@@ -139,7 +139,7 @@ static void store_tile(QConv *q)
             y = quant_saturate(b, q->out->dtype, y, quant_load(b, &q->y_zero, aff(0), 1));
         }
         for (int i = 0; i < q->node->n_epilogue; i++)
-            y = epilogue_step(q->lw, b, &q->node->epilogue[i], y, NULL);
+            y = epilogue_step(q->lw, b, q->node, i, y, NULL);
         kb_store(b, q->out_buf, aff_add(aff_mul(plane, q->out_plane), pixel), y);
     }
 }

@@ -135,7 +135,7 @@ static void build_tile(QMatMul *q, Affine matrix, Affine row, Affine column)
         Affine at = aff_add(aff_mul(matrix, q->fa.rows), row);
         KExpr *y = result(q, kb_get1(b, q->acc, aff(t)), row, j);
         for (int i = 0; i < q->node->n_epilogue; i++)
-            y = epilogue_step(q->lw, b, &q->node->epilogue[i], y, NULL);
+            y = epilogue_step(q->lw, b, q->node, i, y, NULL);
         kb_store(b, q->out_buf, aff_add(aff_mul(at, q->fb.columns), j), y);
     }
 }

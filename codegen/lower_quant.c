@@ -216,7 +216,7 @@ static KExpr *binary_body(const void *user, Lower *lw, KBuilder *b, KExpr *const
     y = kb_bin(b, KO_DIV, y, operand(q, b, x, 6, lanes));
     y = quant_saturate(b, n->out[0]->dtype, y, operand(q, b, x, 7, lanes));
     for (int i = 0; i < n->n_epilogue; i++)
-        y = epilogue_step(lw, b, &n->epilogue[i], y, NULL);
+        y = epilogue_step(lw, b, n, i, y, NULL);
     return y;
 }
 
