@@ -3,7 +3,7 @@
  * pixels. Any group, plain layouts; the way for what the direct kernel does
  * not do well, such as weights that are not constant.
  *
- *     for the image, the group, the output rows in bands
+ *     for the parts of the work, the image, the group, the output rows in bands
  *       matrix = 0, then the part of each patch row that is inside the image
  *       for the tiles of output channels, of pixels
  *         acc = bias; for k: vectors of the matrix, one splat a channel, FMAs
@@ -27,7 +27,8 @@ typedef struct Im2col {
     int64_t depth;   /* rows of the matrix: ICg * taps */
     int64_t rows;    /* output rows a band */
     int64_t columns; /* of the matrix: rows * OW */
-    Affine n, g, oz, oy;
+    int parts;       /* that run at the same time, each with a matrix */
+    Affine part, n, g, oz, oy;
 } Im2col;
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -36,6 +37,12 @@ static int64_t ceil_div(int64_t a, int64_t b)
 }
 
 /* ---- the matrix of patches ---- */
+
+/* Where the matrix of this part of the work begins. */
+static Affine matrix_base(const Im2col *d)
+{
+    return aff_mul(d->part, d->depth * d->columns);
+}
 
 /* m[at..at + n) = 0 */
 static void clear(Im2col *d, Affine at, int64_t n)
@@ -119,7 +126,7 @@ static void fill_matrix(Im2col *d, int64_t rows)
     KBuilder *b = d->b;
     const ConvShape *s = &d->s;
     int depth = 0;
-    clear(d, aff(0), d->depth * d->columns);
+    clear(d, matrix_base(d), d->depth * d->columns);
     Affine ic = conv_loop(b, "ic", s->icg, KL_SERIAL, &depth);
     Affine kz = tap_loop(d, 0, "kz", &depth);
     Affine ky = tap_loop(d, 1, "ky", &depth);
@@ -137,7 +144,8 @@ static void fill_matrix(Im2col *d, int64_t rows)
     x_row = aff_mul(aff_add(aff_mul(x_row, s->axis[1].in), iy), s->axis[2].in);
     Affine m_row = aff_add(aff_mul(ic, s->axis[0].taps), kz);
     m_row = aff_mul(aff_add(aff_mul(m_row, s->axis[1].taps), ky), s->axis[2].taps * d->columns);
-    fill_row(d, aff_add(m_row, aff_mul(r, s->axis[2].out)), x_row);
+    m_row = aff_add(aff_add(matrix_base(d), m_row), aff_mul(r, s->axis[2].out));
+    fill_row(d, m_row, x_row);
     conv_end(b, depth);
 }
 
@@ -173,7 +181,7 @@ static void multiply(Im2col *d, MatTile *t)
     const KLet *m[MAX_ROWS];
     int depth = 0;
     Affine k = conv_loop(b, "k", d->depth, KL_SERIAL, &depth);
-    Affine row = aff_add(aff_mul(k, d->columns), t->p);
+    Affine row = aff_add(aff_add(matrix_base(d), aff_mul(k, d->columns)), t->p);
     for (int v = 0; v < t->vectors; v++)
         m[v] = kb_let(b, arena_printf(d->lw->arena, "m%d", v),
                       kb_load_tail(b, d->m, aff_addc(row, (int64_t)v * d->lanes), d->lanes,
@@ -246,23 +254,32 @@ static void build_band(Im2col *d, int64_t rows)
         build_channels(d, aff(whole * d->tile_m), rest, rows * d->s.axis[2].out);
 }
 
+/* Bands part, part + parts, … belong to a part of the work, the rows that fill no band to the
+ * last one. */
 static void build(Im2col *d)
 {
     KBuilder *b = d->b;
     int64_t oh = d->s.axis[1].out, bands = oh / d->rows, rest = oh % d->rows;
+    int64_t turns = ceil_div(bands, d->parts);
     int depth = 0;
+    d->part = conv_loop(b, "share", d->parts, KL_PARALLEL, &depth);
     d->n = conv_loop(b, "n", d->s.batch, KL_SERIAL, &depth);
     d->g = conv_loop(b, "g", d->s.group, KL_SERIAL, &depth);
     d->oz = conv_loop(b, "oz", d->s.axis[0].out, KL_SERIAL, &depth);
     if (bands > 0) {
-        int inner = 0;
-        d->oy = aff_mul(conv_loop(b, "oy", bands, KL_SERIAL, &inner), d->rows);
+        int inner = 1;
+        Affine turn = conv_loop(b, "oy", turns, KL_SERIAL, &inner);
+        Affine band = aff_add(aff_mul(turn, d->parts), d->part);
+        kb_if(b, aff_sub(aff(bands - 1), band));
+        d->oy = aff_mul(band, d->rows);
         build_band(d, d->rows);
         conv_end(b, inner);
     }
     if (rest > 0) {
+        kb_if(b, aff_addc(d->part, 1 - d->parts));
         d->oy = aff(bands * d->rows);
         build_band(d, rest);
+        kb_end(b);
     }
     conv_end(b, depth);
 }
@@ -306,7 +323,7 @@ static void open_buffers(Im2col *d, Arg *args)
         d->bias = buf_value(d->b, "bias", bias, K_READ);
         args[n_args++] = arg_value(lw, bias);
     }
-    d->m = kb_buf(d->b, "patches", KT_F32, d->depth * d->columns, K_READ_WRITE);
+    d->m = kb_buf(d->b, "patches", KT_F32, d->depth * d->columns * d->parts, K_READ_WRITE);
     args[n_args++] = arg_scratch(n, 0);
     d->y = buf_value(d->b, "y", n->out[0], K_WRITE);
     args[n_args++] = arg_value(lw, n->out[0]);
@@ -323,8 +340,9 @@ bool lower_conv_im2col(Lower *lw, const Node *n)
     d.depth = d.s.icg * conv_kernel_numel(&d.s);
     d.rows = band_rows(&d);
     d.columns = d.rows * d.s.axis[2].out;
+    d.parts = plan->parts > 1 ? plan->parts : 1;
     if (n->in[0]->layout.block > 1 || n->out[0]->layout.block > 1 ||
-        plan->scratch_bytes < 4 * d.depth * d.columns)
+        plan->scratch_bytes < 4 * d.depth * d.columns * d.parts)
         return node_error(lw->graph, n, "internal error: plan and layout do not fit");
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "im2col"));

@@ -40,7 +40,7 @@ static KExpr *accumulate(const Global *g, Affine at, int64_t count, int *depth)
         kb_set1(b, acc, aff(i), kb_load(b, g->in, aff_addc(at, (int64_t)i * g->lanes), g->lanes));
     int64_t rest = count - used, whole = rest / used * used;
     if (whole > 0) {
-        Affine p = nest_loop(b, "p", whole, used, depth);
+        Affine p = nest_serial_loop(b, "p", whole, used, depth);
         Affine u = aff_var(kb_for(b, "u", 0, used, 1, KL_UNROLL));
         Affine pixel = aff_addc(aff_add(p, u), used);
         KExpr *x = kb_load(b, g->in, aff_add(at, aff_mul(pixel, g->lanes)), g->lanes);

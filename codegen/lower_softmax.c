@@ -81,7 +81,7 @@ static void walk(Softmax *s, Step step, const KLet *k, int active)
     int64_t lanes = along ? s->lanes : 1, whole = s->n / lanes * lanes;
     int outer = s->depth;
     if (whole > 0) {
-        Affine i = nest_loop(s->b, "i", whole, lanes, &s->depth);
+        Affine i = nest_serial_loop(s->b, "i", whole, lanes, &s->depth);
         step(s, k, aff_add(s->at, aff_mul(i, s->inner)), along ? s->lanes : active);
         nest_close(s->b, &s->depth, outer);
     }

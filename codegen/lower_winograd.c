@@ -3,11 +3,14 @@
  * fewer for m = 2, 4 times fewer for m = 4. (Lavin and Gray, "Fast algorithms for convolutional
  * neural networks", 2015.)
  *
- *     for the image, the band of tile rows
+ *     for the parts of the work, the image, the bands of tile rows
  *       V = B^T d B of every tile and channel              scratch [t t][channel block][tile][L]
  *       for the tiles of output channels
  *         for the t t points: M = V * U                    scratch [t t][T][tile][L]
  *         y = A^T M A + bias, epilogue, store
+ *
+ * Where several parts share one band, the first step is a loop of its own over channel blocks.
+ * WinogradCut of ir/packing.h decides.
  *
  * U = G g G^T comes packed (ir/packing.h). Pixels outside the image are zeros that are not loaded:
  * columns are decided while the kernel is built, rows by an if. Transforms run on vectors of
@@ -51,9 +54,9 @@ typedef struct Winograd {
     Epilogue epilogue;
     int lanes, tile_m, tile_n;
     int64_t ic_blocks, oc_blocks, oc_tiles;
-    int64_t rows, columns; /* of tiles, in the whole output */
-    int64_t band, tiles;   /* rows and tiles of a band */
-    Affine n, row0, oct;   /* image, first tile row of the band, tile of output channels */
+    WinogradCut cut;
+    Affine part;         /* of the work */
+    Affine n, row0, oct; /* image, first tile row of the band, tile of output channels */
 } Winograd;
 
 /* One operand of a transform: a value, an element of a register, or zero. */
@@ -183,6 +186,17 @@ static void patch_row(Winograd *g, const ConvAxis *across, const TileRun *run, A
         kb_set2(b, d, aff(i), aff(j), out[j]);
 }
 
+/* Where the image (the products) of this part of the work begin in the scratch. */
+static Affine image_base(const Winograd *g)
+{
+    return g->cut.shared_image ? aff(0) : aff_mul(g->part, g->cut.image);
+}
+
+static Affine products_base(const Winograd *g)
+{
+    return aff_mul(g->part, g->cut.products);
+}
+
 /* Transforms the patch along y and stores it as tile `at` of the band. */
 static void store_patch(Winograd *g, const KReg *d, Affine at)
 {
@@ -195,9 +209,9 @@ static void store_patch(Winograd *g, const KReg *d, Affine at)
         KExpr *out[MAX_T] = {NULL};
         image_transform(g, terms, out);
         for (int i = 0; i < t; i++) {
-            int64_t point = (int64_t)(i * t + j) * g->ic_blocks * g->tiles;
+            int64_t point = (int64_t)(i * t + j) * g->ic_blocks * g->cut.tiles;
             Affine to = aff_mul(aff_addc(at, point), g->lanes);
-            kb_store(b, g->v, to, out[i]);
+            kb_store(b, g->v, aff_add(image_base(g), to), out[i]);
         }
     }
 }
@@ -226,24 +240,24 @@ static void transform_run(Winograd *g, const ConvAxis *across, const TileRun *ru
         patch_row(g, across, run, q, i, aff_mul(line, across->in * g->lanes), d);
         conv_end(b, 2);
     }
-    Affine tile = aff_add(aff_mul(r, g->columns), q);
-    store_patch(g, d, aff_add(aff_mul(c, g->tiles), tile));
+    Affine tile = aff_add(aff_mul(r, g->cut.columns), q);
+    store_patch(g, d, aff_add(aff_mul(c, g->cut.tiles), tile));
     conv_end(b, depth);
 }
 
-static void transform_image(Winograd *g)
+static void transform_image(Winograd *g, KLoop loop)
 {
     KBuilder *b = g->b;
     int depth = 0;
     const ConvAxis *x = &g->s.axis[2];
     ConvAxis across = {.in = x->in,
-                       .count = g->columns,
+                       .count = g->cut.columns,
                        .in_step = g->form->m,
                        .off = x->off,
                        .off_step = 1,
                        .taps = g->form->t};
-    Affine c = conv_loop(b, "icb", g->ic_blocks, KL_SERIAL, &depth);
-    Affine r = conv_loop(b, "ty", g->band, KL_SERIAL, &depth);
+    Affine c = conv_loop(b, "icb", g->ic_blocks, loop, &depth);
+    Affine r = conv_loop(b, "ty", g->cut.band, KL_SERIAL, &depth);
     for (TileRun run = {0}; conv_next_run(&across, 1, &run);)
         transform_run(g, &across, &run, r, c);
     conv_end(b, depth);
@@ -274,8 +288,8 @@ static void multiply(Winograd *g, const PointTile *t, int64_t first, int64_t blo
         w[v] = kb_let(b, arena_printf(g->lw->arena, "w%d", v),
                       kb_load(b, g->w, aff_addc(w_at, (int64_t)v * g->lanes), g->lanes));
     Affine block = aff_add(aff_mul(t->point, g->ic_blocks), icb);
-    Affine x_at = aff_mul(aff_add(aff_mul(block, g->tiles), t->p), g->lanes);
-    x_at = aff_add(x_at, ic);
+    Affine x_at = aff_mul(aff_add(aff_mul(block, g->cut.tiles), t->p), g->lanes);
+    x_at = aff_add(aff_add(image_base(g), x_at), ic);
     for (int p = 0; p < t->width; p++) {
         KExpr *load = kb_load(b, g->v, aff_addc(x_at, (int64_t)p * g->lanes), 1);
         const KLet *x =
@@ -303,8 +317,9 @@ static void multiply_tile(Winograd *g, PointTile *t)
     for (int v = 0; v < g->tile_n; v++)
         for (int p = 0; p < t->width; p++) {
             Affine at = aff_addc(aff_mul(t->point, g->tile_n), v);
-            at = aff_addc(aff_add(aff_mul(at, g->tiles), t->p), p);
-            kb_store(b, g->m, aff_mul(at, g->lanes), kb_get2(b, t->acc, aff(p), aff(v)));
+            at = aff_addc(aff_add(aff_mul(at, g->cut.tiles), t->p), p);
+            at = aff_add(products_base(g), aff_mul(at, g->lanes));
+            kb_store(b, g->m, at, kb_get2(b, t->acc, aff(p), aff(v)));
         }
 }
 
@@ -312,7 +327,7 @@ static void multiply_points(Winograd *g)
 {
     KBuilder *b = g->b;
     int depth = 0, inner = 0;
-    int64_t points = (int64_t)g->form->t * g->form->t, whole = g->tiles / g->tile_m;
+    int64_t points = (int64_t)g->form->t * g->form->t, whole = g->cut.tiles / g->tile_m;
     PointTile t = {.width = g->tile_m};
     t.point = conv_loop(b, "point", points, KL_SERIAL, &depth);
     if (whole > 0) {
@@ -320,7 +335,7 @@ static void multiply_points(Winograd *g)
         multiply_tile(g, &t);
         conv_end(b, inner);
     }
-    t.width = (int)(g->tiles % g->tile_m);
+    t.width = (int)(g->cut.tiles % g->tile_m);
     t.p = aff(whole * g->tile_m);
     if (t.width > 0)
         multiply_tile(g, &t);
@@ -380,12 +395,13 @@ static void output_tile(Winograd *g, Affine r, Affine q, Affine v, int width)
     KBuilder *b = g->b;
     int t = g->form->t, m = g->form->m, tail = (int)(g->s.oc % g->lanes);
     KReg *d = kb_reg(b, "d", KTYPE(KT_F32, g->lanes), 2, m, t);
-    Affine tile = aff_add(aff_mul(r, g->columns), q);
+    Affine tile = aff_add(aff_mul(r, g->cut.columns), q);
     for (int j = 0; j < t; j++) {
         Term terms[MAX_T] = {{0}};
         for (int i = 0; i < t; i++) {
             Affine at = aff_addc(v, (int64_t)(i * t + j) * g->tile_n);
-            at = aff_mul(aff_add(aff_mul(at, g->tiles), tile), g->lanes);
+            at = aff_mul(aff_add(aff_mul(at, g->cut.tiles), tile), g->lanes);
+            at = aff_add(products_base(g), at);
             terms[i].let = kb_let(b, arena_printf(g->lw->arena, "m%d_%d", i, j),
                                   kb_load(b, g->m, at, g->lanes));
         }
@@ -419,7 +435,7 @@ static void output_tiles(Winograd *g)
     Affine block = aff_add(aff_mul(g->oct, g->tile_n), v);
     kb_if(b, aff_sub(aff(g->oc_blocks - 1), block));
     depth++;
-    Affine r = conv_loop(b, "ty", g->band, KL_SERIAL, &depth);
+    Affine r = conv_loop(b, "ty", g->cut.band, KL_SERIAL, &depth);
     if (whole > 0) {
         Affine q = conv_loop(b, "tx", whole, KL_SERIAL, &inner);
         output_tile(g, r, q, v, g->form->m);
@@ -432,18 +448,52 @@ static void output_tiles(Winograd *g)
 
 /* ---- set-up ---- */
 
-static void build(Winograd *g)
+/* Opens a loop over the indices below n that belong to this part: part, part + parts, … */
+static Affine turn_loop(Winograd *g, const char *name, int64_t n, int *depth)
+{
+    KBuilder *b = g->b;
+    int64_t turns = (n + g->cut.parts - 1) / g->cut.parts;
+    Affine at = aff_mul(conv_loop(b, name, turns, KL_SERIAL, depth), g->cut.parts);
+    at = aff_add(at, g->part);
+    if (n % g->cut.parts != 0) {
+        kb_if(b, aff_sub(aff(n - 1), at));
+        ++*depth;
+    }
+    return at;
+}
+
+static void open_parts(Winograd *g, int *depth)
+{
+    g->part = conv_loop(g->b, "share", g->cut.parts, KL_PARALLEL, depth);
+}
+
+/* Every part computes the bands that are its own. */
+static void build_bands(Winograd *g)
 {
     KBuilder *b = g->b;
     int depth = 0, inner = 0;
+    open_parts(g, &depth);
     g->n = conv_loop(b, "n", g->s.batch, KL_SERIAL, &depth);
-    g->row0 = conv_loop(b, "band", g->rows / g->band, KL_SERIAL, &depth);
-    g->row0 = aff_mul(g->row0, g->band);
-    transform_image(g);
+    g->row0 = turn_loop(g, "band", g->cut.rows / g->cut.band, &depth);
+    g->row0 = aff_mul(g->row0, g->cut.band);
+    transform_image(g, KL_SERIAL);
     g->oct = conv_loop(b, "oct", g->oc_tiles, KL_SERIAL, &inner);
     multiply_points(g);
     output_tiles(g);
     conv_end(b, inner + depth);
+}
+
+/* The parts transform one image together, then each computes the output channels of its own. */
+static void build_shared_image(Winograd *g)
+{
+    int depth = 0;
+    g->n = g->row0 = aff(0);
+    transform_image(g, KL_PARALLEL);
+    open_parts(g, &depth);
+    g->oct = turn_loop(g, "oct", g->oc_tiles, &depth);
+    multiply_points(g);
+    output_tiles(g);
+    conv_end(g->b, depth);
 }
 
 static bool set_up(Winograd *g)
@@ -468,12 +518,9 @@ static bool set_up(Winograd *g)
     g->ic_blocks = (g->s.ic + g->lanes - 1) / g->lanes;
     g->oc_blocks = (g->s.oc + g->lanes - 1) / g->lanes;
     g->oc_tiles = (g->oc_blocks + g->tile_n - 1) / g->tile_n;
-    g->rows = (g->s.axis[1].out + g->form->m - 1) / g->form->m;
-    g->columns = (g->s.axis[2].out + g->form->m - 1) / g->form->m;
-    g->band = winograd_rows(g->rows, g->columns);
-    g->tiles = g->band * g->columns;
-    return plan->scratch_bytes >= winograd_scratch(plan->tile_out, g->s.axis[1].out,
-                                                   g->s.axis[2].out, g->s.ic, g->lanes, g->tile_n);
+    g->cut = winograd_cut(plan->tile_out, g->s.axis[1].out, g->s.axis[2].out, g->s.batch, g->s.ic,
+                          g->lanes, g->tile_n, plan->parts);
+    return plan->scratch_bytes >= g->cut.scratch;
 }
 
 static void open_buffers(Winograd *g, Arg *args)
@@ -483,8 +530,7 @@ static void open_buffers(Winograd *g, Arg *args)
     const Node *n = g->node;
     const Plan *plan = &n->plan;
     int n_args = 0;
-    int64_t points = (int64_t)g->form->t * g->form->t;
-    int64_t image = winograd_image(g->form->m, g->tiles, g->s.ic, g->lanes);
+    int64_t images = g->cut.image * (g->cut.shared_image ? 1 : g->cut.parts);
     g->x = buf_value(b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);
     g->w = kb_buf(b, "w", KT_F32, shape_numel(&plan->packed_weight->shape), K_READ);
@@ -493,10 +539,10 @@ static void open_buffers(Winograd *g, Arg *args)
         g->bias = kb_buf(b, "bias", KT_F32, shape_numel(&plan->packed_bias->shape), K_READ);
         args[n_args++] = arg_tensor(lw, plan->packed_bias);
     }
-    g->v = kb_buf(b, "image", KT_F32, image, K_READ_WRITE);
+    g->v = kb_buf(b, "image", KT_F32, images, K_READ_WRITE);
     args[n_args++] = arg_scratch(n, 0);
-    g->m = kb_buf(b, "products", KT_F32, points * g->tile_n * g->tiles * g->lanes, K_READ_WRITE);
-    args[n_args++] = arg_scratch(n, image * 4);
+    g->m = kb_buf(b, "products", KT_F32, g->cut.products * g->cut.parts, K_READ_WRITE);
+    args[n_args++] = arg_scratch(n, images * 4);
     g->y = buf_value(b, "y", n->out[0], K_WRITE);
     args[n_args++] = arg_value(lw, n->out[0]);
     epilogue_open(lw, b, n, &g->epilogue, args, &n_args);
@@ -510,7 +556,10 @@ bool lower_conv_winograd(Lower *lw, const Node *n)
     Arg args[MAX_KERNEL_BUFFERS];
     g.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "winograd"));
     open_buffers(&g, args);
-    build(&g);
+    if (g.cut.shared_image)
+        build_shared_image(&g);
+    else
+        build_bands(&g);
     const char *note = arena_printf(lw->arena, "Winograd F(%d,3), %d tiles x %d vectors of %d",
                                     g.form->m, g.tile_m, g.tile_n, g.lanes);
     return lower_emit(lw, n, g.b, note, args);

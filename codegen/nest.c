@@ -159,13 +159,23 @@ void nest_collapse(Nest *nest)
 
 /* ---- loops ---- */
 
-Affine nest_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth)
+static Affine open_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, KLoop kind,
+                        int *depth)
 {
     if (extent <= step)
         return aff(0);
-    KLoop kind = *depth == 0 ? KL_PARALLEL : KL_SERIAL;
     ++*depth;
     return aff_var(kb_for(b, name, 0, extent, step, kind));
+}
+
+Affine nest_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth)
+{
+    return open_loop(b, name, extent, step, *depth == 0 ? KL_PARALLEL : KL_SERIAL, depth);
+}
+
+Affine nest_serial_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth)
+{
+    return open_loop(b, name, extent, step, KL_SERIAL, depth);
 }
 
 void nest_close(KBuilder *b, int *depth, int to)

@@ -67,8 +67,11 @@ void nest_remove_axis(Nest *nest, int axis);
 bool nest_split_tail(Nest *nest, const Value *v, Nest *tail);
 
 /* `for name = 0, step, … < extent` returning the variable, or 0 without a loop when there is one
- * iteration; *depth counts the loops that are open: the first is parallel. */
+ * iteration; *depth counts the loops that are open: the first is parallel, so
+ * its iterations must be independent. */
 Affine nest_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth);
+/* The same where each iteration needs the one before (sums): never parallel. */
+Affine nest_serial_loop(KBuilder *b, const char *name, int64_t extent, int64_t step, int *depth);
 /* Closes loops until *depth is `to`. */
 void nest_close(KBuilder *b, int *depth, int to);
 

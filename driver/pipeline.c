@@ -15,8 +15,10 @@ Graph *pipeline_load(Arena *a, Diag *d, const ModelSource *source, const Pipelin
     Graph *g = source->path != NULL
                    ? frontend_load_file(a, d, source->path, &o->import)
                    : frontend_load_memory(a, d, source->data, source->bytes, &o->import);
-    if (g != NULL)
+    if (g != NULL) {
         g->target = o->target != NULL ? o->target : target_find("native");
+        g->threads = o->threads;
+    }
     return g;
 }
 

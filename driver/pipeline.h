@@ -21,6 +21,7 @@ typedef struct ModelSource {
 typedef struct PipelineOptions {
     ImportOptions import;
     const Target *target; /* NULL: the best one for this machine */
+    int threads;          /* that one run may use; 0 counts as 1 */
     PassOptions passes;
 } PipelineOptions;
 

@@ -113,7 +113,8 @@ static ConvChoice conv_choice(const char *name)
 bool cli_pipeline_options(Cli *c, PipelineOptions *p)
 {
     const Options *o = c->o;
-    *p = (PipelineOptions){.target = target_find(o->target ? o->target : "native")};
+    *p = (PipelineOptions){.target = target_find(o->target ? o->target : "native"),
+                           .threads = (int)o->threads};
     if (p->target == NULL)
         return usage_error(&c->diag, "unknown target \"%s\"", o->target);
     if (o->dump && strcmp(o->dump, "all") != 0 && !is_stage(o->dump))

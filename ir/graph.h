@@ -313,6 +313,7 @@ typedef struct Plan {
     int lanes;          /* vector width of the kernel */
     int tile_m, tile_n; /* register tile: pixels (rows) x vectors of output channels (columns) */
     int tile_out;       /* Winograd: output tile m of F(m,3) */
+    int parts;          /* of the work that use scratch of their own, to run at the same time */
     const Tensor *packed_weight, *packed_bias;
     int64_t scratch_bytes;
     int64_t scratch_offset; /* in the arena */
@@ -376,6 +377,7 @@ struct Graph {
     Value **outputs;
     int n_outputs, cap_outputs;
     const Target *target;
+    int threads;         /* that one run may use; 0 counts as 1 */
     int64_t arena_bytes; /* set by the memory pass */
     int64_t arena_floor; /* no placement could need less: the most bytes alive at one node */
     /* Where it came from, for the emitted header. */

@@ -223,7 +223,9 @@ typedef enum KStmtKind {
 typedef enum KLoop {
     KL_SERIAL,
     KL_UNROLL,   /* expanded by codegen/unroll.c before printing */
-    KL_PARALLEL, /* iterations are independent; at most one in a kernel, outermost */
+    KL_PARALLEL, /* iterations are independent: they set registers of their own and store at places,
+                    or under conditions, that depend on it; outermost, several may follow each other
+                  */
 } KLoop;
 
 struct KStmt {

@@ -1,5 +1,6 @@
 /* The verifier of kernels: scopes, trees, register indices, and a proof that every load and store
- * stays inside its buffer.
+ * stays inside its buffer. The iterations of a parallel loop may set only registers of their own,
+ * and must store at places, or under conditions, that depend on the loop variable.
  *
  * The proof is interval arithmetic over the loop ranges, sharpened by the enclosing conditions:
  * where an index e may be negative but some condition c >= 0 holds, e = m*c + (e - m*c) for a
@@ -22,7 +23,9 @@ typedef struct Verifier {
     const Scope *scope;
     const Affine *cond[MAX_CONDITIONS];
     int n_conds;
-    int depth; /* of loops */
+    int depth;                   /* of loops */
+    const KVar *parallel;        /* of the enclosing parallel loop */
+    const Scope *parallel_scope; /* what is visible outside it */
     const KExpr **visited;
     size_t n_visited, cap_visited;
     const char **why;
@@ -34,12 +37,17 @@ static bool fail(Verifier *v, const char *format, const char *name)
     return false;
 }
 
-static bool visible(const Verifier *v, const void *name)
+static bool in_scope(const Scope *s, const void *name)
 {
-    for (const Scope *s = v->scope; s; s = s->up)
+    for (; s; s = s->up)
         if (s->name == name)
             return true;
     return false;
+}
+
+static bool visible(const Verifier *v, const void *name)
+{
+    return in_scope(v->scope, name);
 }
 
 static void declare(Verifier *v, const void *name)
@@ -214,6 +222,29 @@ static bool check_expr(Verifier *v, const KExpr *e)
 
 static bool check_stmts(Verifier *v, const KStmt *s);
 
+static bool mentions(const Affine *a, const KVar *var)
+{
+    for (int i = 0; i < a->n; i++)
+        if (a->t[i].v == var)
+            return true;
+    return false;
+}
+
+/* Whether a SET or STORE leaves the iterations of the enclosing parallel loop independent. */
+static bool check_independent(Verifier *v, const KStmt *s)
+{
+    if (v->parallel == NULL)
+        return true;
+    if (s->kind == KS_SET)
+        return !in_scope(v->parallel_scope, s->reg) ||
+               fail(v, "a parallel loop sets register %s of its surroundings", s->reg->name);
+    bool depends = mentions(&s->at, v->parallel);
+    for (int i = 0; i < v->n_conds; i++)
+        depends = depends || mentions(v->cond[i], v->parallel);
+    return depends ||
+           fail(v, "iterations of a parallel loop store at the same place of %s", s->buf->name);
+}
+
 static bool check_for(Verifier *v, const KStmt *s)
 {
     const Scope *scope = v->scope;
@@ -223,11 +254,17 @@ static bool check_for(Verifier *v, const KStmt *s)
         return fail(v, "loop %s is still to be unrolled", s->var->name);
     if (s->var->lo >= s->var->hi) /* never runs: nothing inside can go wrong */
         return true;
+    if (s->loop == KL_PARALLEL && s->var->hi - s->var->lo > s->var->step) {
+        v->parallel = s->var;
+        v->parallel_scope = scope;
+    }
     declare(v, s->var);
     v->depth++;
     bool ok = check_stmts(v, s->body);
     v->depth--;
     v->scope = scope;
+    if (v->parallel == s->var)
+        v->parallel = NULL;
     return ok;
 }
 
@@ -262,7 +299,7 @@ static bool check_stmt(Verifier *v, const KStmt *s)
         declare(v, s->reg);
         return check_type(v, s->reg->type);
     case KS_SET:
-        return check_reg(v, s->reg, s->idx);
+        return check_reg(v, s->reg, s->idx) && check_independent(v, s);
     case KS_LET:
         if (visible(v, s->let))
             return fail(v, "let %s is set twice", s->let->name);
@@ -271,9 +308,9 @@ static bool check_stmt(Verifier *v, const KStmt *s)
     case KS_STORE:
         if (!(s->buf->access & K_WRITE))
             return fail(v, "%s is written but not writable", s->buf->name);
-        if (!check_memory_type(v, s->buf, s->expr->type))
-            return false;
-        return check_access(v, s->buf, &s->at, s->active, s->dyn, s->dyn_scale);
+        return check_memory_type(v, s->buf, s->expr->type) &&
+               check_access(v, s->buf, &s->at, s->active, s->dyn, s->dyn_scale) &&
+               check_independent(v, s);
     case KS_NOTE:
         return true;
     }

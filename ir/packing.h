@@ -31,6 +31,7 @@
 #ifndef CNNCC_IR_PACKING_H
 #define CNNCC_IR_PACKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* IM2COL: output rows whose patches are in the scratch matrix at a time, so that narrow images
@@ -41,40 +42,59 @@ static inline int64_t im2col_rows(int64_t oh, int64_t ow)
     return rows < oh ? rows : oh;
 }
 
-/* IM2COL: bytes of the matrix [depth][rows * OW], depth = ICg * kd * kh * kw. */
-static inline int64_t im2col_scratch(int64_t depth, int64_t oh, int64_t ow)
+/* IM2COL: bytes of the matrices [depth][rows * OW], depth = ICg * kd * kh * kw, one for each of the
+ * `parts` that run at the same time. */
+static inline int64_t im2col_scratch(int64_t depth, int64_t oh, int64_t ow, int parts)
 {
-    return 4 * depth * im2col_rows(oh, ow) * ow;
+    return 4 * depth * im2col_rows(oh, ow) * ow * (parts > 1 ? parts : 1);
 }
 
-/* WINOGRAD: rows of output tiles that are transformed and multiplied together. A divisor of the
- * number of rows that gives about 56 tiles: enough to use a weight often while it is near, few
- * enough for the transformed image to stay in the caches. */
-static inline int64_t winograd_rows(int64_t rows, int64_t columns)
+/* WINOGRAD: how the work of one image is cut. `parts` parts run at the same time, each with
+ * products (and images, unless shared) of its own in the scratch. */
+typedef struct WinogradCut {
+    int64_t rows, columns; /* of output tiles */
+    int64_t band, tiles;   /* rows and tiles that are transformed and multiplied together */
+    int64_t image;         /* floats of a transformed image [t][t][channel block][tile][L] */
+    int64_t products;      /* floats of the products [t][t][T][tile][L] */
+    int parts;
+    bool shared_image; /* one band is the whole image: the parts share it and split the output
+                          channels; otherwise they split the bands */
+    int64_t scratch;   /* bytes of all images, then of all products */
+} WinogradCut;
+
+/* What a tile costs in a band of `tiles`, against the best: few tiles use each weight seldom, the
+ * image of many leaves the caches. Smallest near 60 tiles. */
+static inline double winograd_overhead(int64_t tiles)
 {
-    int64_t best = 1;
-    for (int64_t r = 1; r <= rows && r * columns <= 128; r++)
-        if (rows % r == 0 && best * columns < 48)
-            best = r;
-    return best;
+    return 1 + 4.0 / (double)tiles + (double)tiles / 1000;
 }
 
-/* WINOGRAD: floats of the transformed image [t][t][channel block][tile][L] of one band. */
-static inline int64_t winograd_image(int tile_out, int64_t tiles, int64_t ic, int lanes)
+/* The cheapest cut of an output of oh x ow pixels in tiles of tile_out^2, over all bands that
+ * divide the rows of tiles, counting parts that wait for each other. */
+static inline WinogradCut winograd_cut(int tile_out, int64_t oh, int64_t ow, int64_t batch,
+                                       int64_t ic, int lanes, int tile_n, int parts)
 {
-    int64_t t = tile_out + 2;
-    return t * t * ((ic + lanes - 1) / lanes) * tiles * lanes;
-}
-
-/* WINOGRAD: bytes of scratch: the transformed image, and the products [t][t][T][tile][L] of one
- * tile of output channels. */
-static inline int64_t winograd_scratch(int tile_out, int64_t oh, int64_t ow, int64_t ic, int lanes,
-                                       int tile_n)
-{
-    int64_t t = tile_out + 2, rows = (oh + tile_out - 1) / tile_out;
-    int64_t columns = (ow + tile_out - 1) / tile_out;
-    int64_t tiles = winograd_rows(rows, columns) * columns;
-    return 4 * (winograd_image(tile_out, tiles, ic, lanes) + t * t * tile_n * tiles * lanes);
+    WinogradCut c = {.rows = (oh + tile_out - 1) / tile_out,
+                     .columns = (ow + tile_out - 1) / tile_out,
+                     .parts = parts > 1 ? parts : 1};
+    int64_t points = (int64_t)(tile_out + 2) * (tile_out + 2);
+    double best = 0;
+    for (int64_t r = 1; r <= c.rows; r++) {
+        int64_t bands = c.rows / r, turns = (bands + c.parts - 1) / c.parts;
+        bool shared = bands == 1 && c.parts > 1 && batch == 1;
+        double wait = shared ? 1 : (double)(turns * c.parts) / (double)bands;
+        double cost = wait * winograd_overhead(r * c.columns);
+        if (c.rows % r == 0 && (c.band == 0 || cost < best)) {
+            best = cost;
+            c.band = r;
+            c.shared_image = shared;
+        }
+    }
+    c.tiles = c.band * c.columns;
+    c.image = points * ((ic + lanes - 1) / lanes) * c.tiles * lanes;
+    c.products = points * tile_n * c.tiles * lanes;
+    c.scratch = 4 * (c.parts * c.products + (c.shared_image ? 1 : c.parts) * c.image);
+    return c;
 }
 
 #endif

@@ -161,7 +161,9 @@ static void plan_im2col(Graph *g, Node *n)
     Tile t = cost_best_tile(g->target, &p);
     n->plan.algo = ALGO_IM2COL;
     set_tile(&n->plan, &t);
-    n->plan.scratch_bytes = im2col_scratch(shape_range_numel(w, 1, w->rank), rows, width);
+    n->plan.parts = (int)(rows < g->threads ? rows : g->threads);
+    n->plan.scratch_bytes =
+        im2col_scratch(shape_range_numel(w, 1, w->rank), rows, width, n->plan.parts);
     n->plan.why = "patches to a matrix, then a matrix product";
 }
 
@@ -170,15 +172,18 @@ static void plan_winograd(Graph *g, Node *n)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
     int lanes = g->target->lanes, m = cost_winograd(g->target, n).tile_out;
-    int64_t rows = (y->dim[2] + m - 1) / m, columns = (y->dim[3] + m - 1) / m;
-    TileProblem p = {winograd_rows(rows, columns) * columns, (y->dim[1] + lanes - 1) / lanes, false,
+    WinogradCut cut =
+        winograd_cut(m, y->dim[2], y->dim[3], y->dim[0], x->dim[1], lanes, 1, g->threads);
+    TileProblem p = {cut.tiles, (y->dim[1] + lanes - 1) / lanes, false,
                      lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);
+    cut = winograd_cut(m, y->dim[2], y->dim[3], y->dim[0], x->dim[1], lanes, t.n, g->threads);
     n->plan.algo = ALGO_WINOGRAD;
     n->plan.tile_out = m;
     set_tile(&n->plan, &t);
-    n->plan.scratch_bytes = winograd_scratch(m, y->dim[2], y->dim[3], x->dim[1], lanes, t.n);
+    n->plan.parts = cut.parts;
+    n->plan.scratch_bytes = cut.scratch;
     n->plan.why = m == 4 ? "4 times fewer products" : "2.25 times fewer products";
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # One network through every back end: the interpreter against C by gcc, C by clang and the JIT
-# within tolerance, and the three compiled ones against each other to the bit.
+# within tolerance, and the compiled ones against each other and three threads to the bit.
 #
 # usage: verify.sh BIN_DIR NETWORK       a file, or a name that mknet knows
 set -eu
@@ -35,7 +35,8 @@ for compiler in $compilers; do
     "$bin/cnncc" run "$model" --backend c --cc "$compiler" --random 7 -o "$tmp/$compiler"
 done
 [ "$backends" = c ] || "$bin/cnncc" run "$model" --backend jit --random 7 -o "$tmp/jit"
-for other in clang jit; do
+"$bin/cnncc" run "$model" --backend c --cc gcc --threads 3 --random 7 -o "$tmp/3-threads"
+for other in clang jit 3-threads; do
     [ -d "$tmp/$other" ] || continue
     diff -r "$tmp/gcc" "$tmp/$other"
     echo "C by gcc and $other: equal to the bit"

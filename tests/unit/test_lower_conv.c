@@ -242,9 +242,10 @@ static void check_im2col(int cases, bool constant)
         const Shape *y = &n->out[0]->shape;
         n->plan.algo = ALGO_IM2COL;
         n->plan.lanes = lanes;
-        n->plan.scratch_bytes =
-            im2col_scratch(shape_range_numel(&n->in[1]->shape, 1, n->in[1]->shape.rank),
-                           y->rank > 3 ? y->dim[y->rank - 2] : 1, y->dim[y->rank - 1]);
+        n->plan.parts = 1 + i % 3;
+        n->plan.scratch_bytes = im2col_scratch(
+            shape_range_numel(&n->in[1]->shape, 1, n->in[1]->shape.rank),
+            y->rank > 3 ? y->dim[y->rank - 2] : 1, y->dim[y->rank - 1], n->plan.parts);
         if (constant)
             lc_pack_im2col(&c);
         random_epilogue(&c, &t);
@@ -286,8 +287,10 @@ static void test_winograd(void **state)
         const Shape *y = &n->out[0]->shape;
         n->plan.algo = ALGO_WINOGRAD;
         n->plan.tile_out = i / 4 % 2 ? 4 : 2;
-        n->plan.scratch_bytes =
-            winograd_scratch(n->plan.tile_out, y->dim[2], y->dim[3], t.ic, t.lanes, t.tile_n);
+        n->plan.parts = 1 + i / 8 % 3;
+        n->plan.scratch_bytes = winograd_cut(n->plan.tile_out, y->dim[2], y->dim[3], y->dim[0],
+                                             t.ic, t.lanes, t.tile_n, n->plan.parts)
+                                    .scratch;
         lc_pack_winograd(&c);
         random_epilogue(&c, &t);
         c.tolerance = 1e-5;
