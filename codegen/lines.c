@@ -51,18 +51,21 @@ KExpr *lines_load(Lines *l, int i)
     return kb_cvt(b, lines_type(l), x);
 }
 
+/* `x` as what a store to operand i takes. */
+static KExpr *storable(Lines *l, int i, KExpr *x)
+{
+    return kb_cvt(l->b, KTYPE(kbase_compute(l->buf[i]->base), x->type.lanes), x);
+}
+
 void lines_store(Lines *l, int i, KExpr *x)
 {
-    kb_store_tail(l->b, l->buf[i], vector_at(l, i, l->at[i]), x, l->active);
+    kb_store_tail(l->b, l->buf[i], vector_at(l, i, l->at[i]), storable(l, i, x), l->active);
 }
 
 void lines_store_result(Lines *l, int i, KExpr *x)
 {
-    bool vector = x->type.lanes > 1;
-    Affine at = vector ? vector_at(l, i, l->line[i]) : aff_addc(l->line[i], 0);
-    if (!vector && !l->vectors_along)
-        at = vector_at(l, i, l->line[i]);
-    kb_store_tail(l->b, l->buf[i], at, x, vector ? l->active : 1);
+    Affine at = l->vectors_along ? l->line[i] : vector_at(l, i, l->line[i]);
+    kb_store_tail(l->b, l->buf[i], at, storable(l, i, x), l->vectors_along ? 1 : l->active);
 }
 
 /* ---- registers ---- */
@@ -215,7 +218,7 @@ static void collapse(Lines *l)
 }
 
 /* Vectors where every operand has a type that vectors have, and moves by 0 or 1. */
-static void choose_vectors(Lines *l, bool sequential)
+static void choose_vectors(Lines *l, const LinesKernel *k)
 {
     const Nest *nest = l->nest;
     int last = last_axis(l), lanes = lanes_of(kb_target(l->b), l->base);
@@ -226,7 +229,7 @@ static void choose_vectors(Lines *l, bool sequential)
             (i == 0 && s == 0 && !along))
             lanes = 1;
     }
-    if (along && sequential)
+    if (k->scalar || (along && k->sequential))
         lanes = 1;
     int64_t extent = nest->extent[last];
     l->lanes = lanes_for(extent, lanes);
@@ -290,7 +293,7 @@ bool lines_emit(Lower *lw, const Node *n, const LinesKernel *k, Nest *nest,
         l.n *= along[i] ? nest->extent[i] : 1;
     collapse(&l);
     l.b = kb_new(lw->arena, lw->program->target, k->name);
-    choose_vectors(&l, k->sequential);
+    choose_vectors(&l, k);
     open_buffers(&l, more, args);
     int last = last_axis(&l);
     for (int axis = 0, name = 0; axis < nest->rank; axis++)

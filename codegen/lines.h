@@ -43,8 +43,9 @@ typedef struct LinesKernel {
     const char *name, *note;
     LinesBody *body;
     void *user;
-    KBase base;      /* of the computation; vectors where memory has the same */
+    KBase base;      /* of the computation */
     bool sequential; /* the elements of a line come one after the other: no vectors along it */
+    bool scalar;     /* no vectors at all */
 } LinesKernel;
 
 /* Emits the kernel. along[i]: axis i of the nest runs along the lines. Operand 0 is written, the
@@ -56,7 +57,7 @@ bool lines_emit(Lower *lw, const Node *n, const LinesKernel *k, Nest *nest,
 /* One walk over the line. */
 void lines_walk(Lines *l, LinesStep *step, void *user);
 
-/* The type of an element's expression. */
+/* The type of an element's expression: lines_load converts to it, stores from it. */
 KType lines_type(const Lines *l);
 /* Operand `i` at the element, as lines_type; what the lanes share is splat. */
 KExpr *lines_load(Lines *l, int i);

@@ -12,7 +12,6 @@
 
 typedef struct PlaceBody {
     KOp better; /* an element replaces the best one when it is … */
-    KBase base; /* of the result */
     const KReg *best, *place;
     KLet *found[LINES_WIDTH];
 } PlaceBody;
@@ -50,10 +49,8 @@ static void body_place(Lines *l, void *user)
 {
     PlaceBody *p = user;
     find_place(l, p);
-    for (l->u = 0; l->u < lines_results(l); l->u++) {
-        KExpr *place = lines_get(l, p->place);
-        lines_store_result(l, 0, kb_cvt(l->b, KTYPE(p->base, place->type.lanes), place));
-    }
+    for (l->u = 0; l->u < lines_results(l); l->u++)
+        lines_store_result(l, 0, lines_get(l, p->place));
     l->u = 0;
 }
 
@@ -78,12 +75,12 @@ static void body_one_hot(Lines *l, void *user)
 
 /* ---- the kernels ---- */
 
-static bool plain_float(Lower *lw, const Node *n)
+static bool row_major(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0];
-    if (in->dtype == DT_F32 && in->layout.block <= 1 && n->out[0]->layout.block <= 1)
+    if (in->layout.block <= 1 && n->out[0]->layout.block <= 1)
         return true;
-    return node_unsupported(lw->graph, n, "it has no kernel but for plain float");
+    return node_unsupported(lw->graph, n, "it has no kernel but for row-major tensors");
 }
 
 /* NestBody: i32 to int64. */
@@ -109,25 +106,24 @@ bool lower_arg(Lower *lw, const Node *n)
     const Value *in = n->in[0], *out = n->out[0];
     const LineParams *p = &n->params.line;
     int axis = (int)p->axis;
-    if (!plain_float(lw, n))
+    if (!row_major(lw, n))
         return false;
     bool is_max = n->op == OP_ArgMax, across = n->plan.scratch_bytes > 0;
     if (in->shape.dim[axis] > INT32_MAX)
         return node_unsupported(lw->graph, n, "an axis of more than 2^31 elements");
     int64_t count = shape_numel(&out->shape), inner = 0;
     inner = shape_range_numel(&in->shape, axis + 1, in->shape.rank);
-    PlaceBody body = {.better = is_max ? (p->last ? KO_GE : KO_GT) : (p->last ? KO_LE : KO_LT),
-                      .base = across ? KT_I32 : KT_I64};
+    PlaceBody body = {.better = is_max ? (p->last ? KO_GE : KO_GT) : (p->last ? KO_LE : KO_LT)};
     const char *dims = dims_str(lw->arena, &in->shape, 0), *op = op_info(n->op)->name;
     LinesKernel k = {.body = body_place, .user = &body, .sequential = true};
-    k.base = kbase_of_dtype(in->dtype);
+    k.base = kbase_compute(kbase_of_dtype(in->dtype));
     k.name = arena_printf(lw->arena, "%s%d_%s", is_max ? "argmax" : "argmin", axis, dims);
     k.note = arena_printf(lw->arena, "%s of %s along axis %d", op, dims, axis);
     Nest nest = {.rank = 3,
                  .extent = {shape_range_numel(&in->shape, 0, axis), in->shape.dim[axis], inner}};
     bool along[NEST_AXES] = {false, true, false};
     int64_t from[] = {nest.extent[1] * inner, inner, 1}, to[] = {inner, 0, 1};
-    nest_memory(&nest, across ? "places" : "out", body.base, count,
+    nest_memory(&nest, across ? "places" : "out", across ? KT_I32 : KT_I64, count,
                 across ? arg_scratch(n, 0) : arg_value(lw, out), 0, to);
     nest_strided(lw, &nest, "in", in, 0, from);
     return lines_emit(lw, n, &k, &nest, along, 0) &&
@@ -141,7 +137,7 @@ bool lower_hardmax(Lower *lw, const Node *n)
     PlaceBody body = {.better = KO_GT};
     Nest nest;
     bool along[NEST_AXES] = {false};
-    if (!plain_float(lw, n))
+    if (!row_major(lw, n))
         return false;
     for (int i = 0; i < in->shape.rank; i++)
         along[i] = i == p->axis || (p->coerce_2d && i > p->axis);
@@ -149,7 +145,8 @@ bool lower_hardmax(Lower *lw, const Node *n)
     nest_operand(lw, &nest, out, "out", out);
     nest_operand(lw, &nest, out, "in", in);
     const char *dims = dims_str(lw->arena, &in->shape, 0);
-    LinesKernel k = {.body = body_one_hot, .user = &body, .base = KT_F32, .sequential = true};
+    LinesKernel k = {.body = body_one_hot, .user = &body, .sequential = true};
+    k.base = kbase_compute(kbase_of_dtype(in->dtype));
     k.name = arena_printf(lw->arena, "hardmax%lld_%s", (long long)p->axis, dims);
     k.note = arena_printf(lw->arena, "Hardmax of %s along axis %lld", dims, (long long)p->axis);
     return lines_emit(lw, n, &k, &nest, along, 0);
@@ -186,7 +183,7 @@ bool lower_cumsum(Lower *lw, const Node *n)
     Running r = {.exclusive = p->exclusive};
     Nest nest;
     bool along[NEST_AXES] = {false};
-    if (!plain_float(lw, n))
+    if (!row_major(lw, n))
         return false;
     along[p->axis] = true;
     nest_space(&nest, out);
@@ -198,7 +195,7 @@ bool lower_cumsum(Lower *lw, const Node *n)
     }
     const char *dims = dims_str(lw->arena, &in->shape, 0);
     LinesKernel k = {.body = body_sum, .user = &r, .sequential = true};
-    k.base = kbase_of_dtype(in->dtype);
+    k.base = kbase_compute(kbase_of_dtype(in->dtype));
     k.name = arena_printf(lw->arena, "cumsum%lld_%s", (long long)p->axis, dims);
     k.note = arena_printf(lw->arena, "CumSum of %s along axis %lld%s%s", dims, (long long)p->axis,
                           p->reverse ? ", from the end" : "", p->exclusive ? ", exclusive" : "");

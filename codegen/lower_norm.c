@@ -204,16 +204,6 @@ static void open_axes(Lower *lw, const Node *n, Nest *nest, bool *along, Norm *s
     s->deviation_out = statistic(lw, n, nest, along, 2);
 }
 
-static bool same_base(const Node *n)
-{
-    for (int i = 0; i < n->n_in + n->n_out; i++) {
-        const Value *v = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
-        if (v && v->dtype != DT_F32)
-            return false;
-    }
-    return true;
-}
-
 static const char *kernel_name(OpKind op)
 {
     switch (op) {
@@ -238,8 +228,8 @@ bool lower_lines_norm(Lower *lw, const Node *n)
     Norm s = {.op = n->op, .scale = -1, .bias = -1, .mean_out = -1, .deviation_out = -1};
     Nest nest, tail;
     bool along[NEST_AXES] = {false};
-    if (!same_base(n) || in->layout.block != n->out[0]->layout.block)
-        return node_unsupported(lw->graph, n, "it has no kernel but for float");
+    if (in->layout.block != n->out[0]->layout.block)
+        return node_unsupported(lw->graph, n, "its input and output have different layouts");
     s.centred = n->op != OP_RMSNormalization && n->op != OP_LpNormalization;
     s.first_norm = n->op == OP_LpNormalization && n->params.line.p == 1;
     s.epsilon = n->op == OP_MeanVarianceNormalization ? 1e-9 : n->params.norm.epsilon;
@@ -252,7 +242,7 @@ bool lower_lines_norm(Lower *lw, const Node *n)
     const char *dims = dims_str(lw->arena, &in->shape, 0);
     unsigned more = (s.mean_out >= 0 ? 1U << s.mean_out : 0) |
                     (s.deviation_out >= 0 ? 1U << s.deviation_out : 0);
-    LinesKernel k = {.body = body, .user = &s, .base = KT_F32};
+    LinesKernel k = {.body = body, .user = &s, .base = kbase_compute(kbase_of_dtype(in->dtype))};
     k.name = arena_printf(lw->arena, "%s_%s", kernel_name(n->op), dims);
     k.note = arena_printf(lw->arena, "%s of %s", op_info(n->op)->name, dims);
     bool has_tail = in->layout.block > 1 && nest_split_tail(&nest, in, &tail);

@@ -38,7 +38,6 @@ typedef struct Reduce {
     Kind kind;
     double init;
     double p; /* of POWER */
-    KType stored;
     const KReg *acc, *most;
     KLet *top[LINES_WIDTH];
 } Reduce;
@@ -87,7 +86,7 @@ static KExpr *finished(Lines *l, const Reduce *r, KExpr *x)
     KType t = x->type;
     switch (r->kind.finish) {
     case MEAN:
-        if (t.base != KT_F32 && t.base != KT_F64)
+        if (!kbase_is_float(t.base))
             return kb_bin(b, KO_DIV, x, kb_int(b, t, l->n ? l->n : 1));
         return kb_bin(b, KO_MUL, x, kb_const(b, t, 1 / (double)l->n));
     case ROOT:
@@ -108,12 +107,13 @@ static KExpr *finished(Lines *l, const Reduce *r, KExpr *x)
 static void find_top(Lines *l, Reduce *r)
 {
     KBuilder *b = l->b;
+    const double greatest = l->base == KT_F64 ? DBL_MAX : (double)FLT_MAX;
     r->most = lines_reg(l, "most", l->base, -INFINITY);
     lines_walk(l, step_most, r);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         KType t = lines_result_type(l);
-        KExpr *top = kb_bin(b, KO_MAX, lines_total(l, r->most, KO_MAX), kb_const(b, t, -FLT_MAX));
-        r->top[l->u] = kb_let(b, "top", kb_bin(b, KO_MIN, top, kb_const(b, t, FLT_MAX)));
+        KExpr *top = kb_bin(b, KO_MAX, lines_total(l, r->most, KO_MAX), kb_const(b, t, -greatest));
+        r->top[l->u] = kb_let(b, "top", kb_bin(b, KO_MIN, top, kb_const(b, t, greatest)));
     }
     l->u = 0;
 }
@@ -126,9 +126,7 @@ static void body(Lines *l, void *user)
     r->acc = lines_reg(l, r->kind.name, l->base, r->init);
     lines_walk(l, step, r);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
-        KExpr *y = finished(l, r, lines_total(l, r->acc, r->kind.combine));
-        r->stored.lanes = y->type.lanes;
-        lines_store_result(l, 0, kb_cvt(l->b, r->stored, y));
+        lines_store_result(l, 0, finished(l, r, lines_total(l, r->acc, r->kind.combine)));
     }
     l->u = 0;
 }
@@ -188,10 +186,12 @@ static void result_strides(const Shape *in, const bool *along, int64_t *stride)
 bool lower_reduce(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
-    KBase base = kbase_of_dtype(in->dtype);
-    Reduce r = {.kind = kind_of(n), .stored = KTYPE(base, 1)};
-    if (in->layout.block > 1 || out->layout.block > 1 || in->dtype != DT_F32)
-        return node_unsupported(lw->graph, n, "it has no kernel but for plain float");
+    Reduce r = {.kind = kind_of(n)};
+    KBase base = kbase_compute(kbase_of_dtype(in->dtype));
+    if (in->layout.block > 1 || out->layout.block > 1)
+        return node_unsupported(lw->graph, n, "it has no kernel but for row-major tensors");
+    if (!kbase_is_float(base) && r.kind.finish != NOTHING && r.kind.finish != MEAN)
+        base = KT_F64;
     r.init = neutral(n->op, in->dtype);
     r.p = n->op == OP_GlobalLpPool ? (double)n->params.pool.p : 0;
     Nest nest;
@@ -204,8 +204,9 @@ bool lower_reduce(Lower *lw, const Node *n)
     nest_operand(lw, &nest, in, "in", in);
     const char *dims = dims_str(lw->arena, &in->shape, 0),
                *to = dims_str(lw->arena, &out->shape, 0);
-    /* There is no product of all lanes. */
-    LinesKernel k = {.body = body, .user = &r, .base = base, .sequential = n->op == OP_ReduceProd};
+    LinesKernel k = {.body = body, .user = &r, .base = base};
+    k.sequential = n->op == OP_ReduceProd;               /* there is no product of all lanes */
+    k.scalar = n->op == OP_ReduceMean && base == KT_I32; /* nor a division of vectors */
     k.name = arena_printf(lw->arena, "reduce_%s_%s_to_%s", r.kind.name, dims, to);
     k.note = arena_printf(lw->arena, "%s of %s to %s", op_info(n->op)->name, dims, to);
     return lines_emit(lw, n, &k, &nest, along, 0);

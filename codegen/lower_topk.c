@@ -10,8 +10,6 @@
 #include "codegen/nest.h"
 #include "ir/scratch.h"
 
-#include <math.h>
-
 enum { MAX_LANES = 64 };
 
 typedef struct TopK {
@@ -158,10 +156,7 @@ static void sort_chunk(TopK *t, int64_t base)
 static KExpr *worst(const TopK *t, int lanes)
 {
     KType type = KTYPE(t->base, lanes);
-    if (t->base == KT_F32 || t->base == KT_F64)
-        return kb_const(t->b, type, t->p->largest ? -INFINITY : INFINITY);
-    int64_t most = t->base == KT_I32 ? INT32_MAX : INT64_MAX;
-    return kb_int(t->b, type, t->p->largest ? -most - 1 : most);
+    return t->p->largest ? lowest_value(t->b, type) : highest_value(t->b, type);
 }
 
 /* m places from `base` on get pairs that are behind all others. */
@@ -181,7 +176,7 @@ static void load_chunk(TopK *t, Affine line, Affine first, int64_t base)
     Affine i = nest_loop(t->b, "i", t->m, 1, &t->depth), place = aff_add(first, i);
     kb_if(t->b, aff_sub(aff(t->n - 1), place));
     KExpr *x = kb_load(t->b, t->in, aff_add(line, aff_mul(place, t->inner)), 1);
-    kb_store(t->b, t->keys, aff_addc(i, base), kb_cvt(t->b, KTYPE(t->base, 1), x));
+    kb_store(t->b, t->keys, aff_addc(i, base), x);
     kb_store(t->b, t->places, aff_addc(i, base), kb_index(t->b, KTYPE(KT_I32, 1), place));
     kb_end(t->b);
     nest_close(t->b, &t->depth, outer);
@@ -206,8 +201,7 @@ static void store_best(TopK *t, Affine to)
     int outer = t->depth;
     Affine i = nest_loop(b, "i", t->p->k, 1, &t->depth), at = aff_add(to, aff_mul(i, t->inner));
     if (t->values) {
-        KExpr *x = kb_load(b, t->keys, i, 1);
-        kb_store(b, t->values, at, kb_cvt(b, KTYPE(t->values->base, 1), x));
+        kb_store(b, t->values, at, kb_load(b, t->keys, i, 1));
     }
     if (t->indices)
         kb_store(b, t->indices, at, kb_cvt(b, KTYPE(KT_I64, 1), kb_load(b, t->places, i, 1)));
@@ -242,9 +236,12 @@ bool lower_topk(Lower *lw, const Node *n)
     const Value *in = n->in[0];
     const LineParams *p = &n->params.line;
     int axis = (int)p->axis;
-    TopK t = {.p = p, .n = in->shape.dim[axis], .base = kbase_of_dtype(in->dtype), .depth = 1};
-    if (in->dtype != DT_F32 || in->layout.block > 1 || t.n > INT32_MAX)
-        return node_unsupported(lw->graph, n, "it has no kernel but for plain float");
+    TopK t = {.p = p,
+              .n = in->shape.dim[axis],
+              .base = kbase_compute(kbase_of_dtype(in->dtype)),
+              .depth = 1};
+    if (in->layout.block > 1 || t.n > INT32_MAX)
+        return node_unsupported(lw->graph, n, "it has no kernel for this layout or extent");
     t.m = topk_chunk(p->k);
     t.inner = shape_range_numel(&in->shape, axis + 1, in->shape.rank);
     const char *dims = dims_str(lw->arena, &in->shape, 0);

@@ -26,6 +26,11 @@ KExpr *lowest_value(KBuilder *b, KType type)
     return kb_int(b, type, type.base == KT_I32 ? INT32_MIN : type.base == KT_I64 ? INT64_MIN : 0);
 }
 
+KExpr *highest_value(KBuilder *b, KType type)
+{
+    return kb_const(b, type, INFINITY); /* integers take the nearest number */
+}
+
 const char *dims_str(Arena *a, const Shape *s, int first)
 {
     const char *text = "";

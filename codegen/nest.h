@@ -77,6 +77,8 @@ void nest_close(KBuilder *b, int *depth, int to);
 
 /* The least number of a compute type, or -infinity: where a maximum starts. */
 KExpr *lowest_value(KBuilder *b, KType type);
+/* The greatest, or infinity. */
+KExpr *highest_value(KBuilder *b, KType type);
 
 /* The least power of two >= n, at most `limit`. */
 int lanes_for(int64_t n, int limit);

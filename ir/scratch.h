@@ -20,10 +20,10 @@ static inline int64_t topk_chunk(int64_t k)
     return m;
 }
 
-/* TopK: keys and i32 places of the best elements and of a chunk. */
-static inline int64_t topk_scratch_bytes(int64_t k, int64_t key_bytes)
+/* TopK: keys, of 8 bytes at most, and i32 places of the best elements and of a chunk. */
+static inline int64_t topk_scratch_bytes(int64_t k)
 {
-    return 2 * topk_chunk(k) * (key_bytes + 4);
+    return 2 * topk_chunk(k) * (8 + 4);
 }
 
 #endif

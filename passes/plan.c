@@ -254,8 +254,7 @@ static void plan_arg(Node *n)
 
 static void plan_topk(Node *n)
 {
-    int64_t key = (int64_t)dtype_size(n->in[0]->dtype);
-    n->plan.scratch_bytes = topk_scratch_bytes(n->params.line.k, key < 4 ? 4 : key);
+    n->plan.scratch_bytes = topk_scratch_bytes(n->params.line.k);
     n->plan.why = "sorting network";
 }
 
