@@ -9,6 +9,7 @@
 #include <time.h>
 
 static const Pass pipeline[] = {
+    {"legalize", "compute in f32 what is stored in 16 bits", pass_legalize},
     {"simplify", "remove what computes nothing; explicit transposes", pass_simplify},
     {"fold", "compute nodes with constant operands", pass_fold},
     {"fuse", "normalisation into weights, elementwise into epilogues, pad into windows", pass_fuse},

@@ -72,9 +72,10 @@ static bool near(const Tensor *a, const Tensor *b)
 {
     if (a == NULL || !shape_equal(&a->shape, &b->shape))
         return false;
+    double tolerance = b->dtype == DT_F16 ? 0x1p-8 : b->dtype == DT_BF16 ? 0x1p-5 : 1e-4;
     for (int64_t i = 0; i < shape_numel(&a->shape); i++) {
         double x = tensor_get_f64(a, i), y = tensor_get_f64(b, i);
-        if (!(fabs(x - y) <= 1e-4 + 1e-4 * fabs(y)))
+        if (!(fabs(x - y) <= tolerance + tolerance * fabs(y)))
             return false;
     }
     return true;

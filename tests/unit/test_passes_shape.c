@@ -27,6 +27,31 @@ static const Node *maker(const PassCase *c, int output)
     return c->g->outputs[output]->def;
 }
 
+/* ---- legalize ---- */
+
+/* A chain is cast once on each side; what only moves in front of it stays in 16 bits; the model's
+ * own Casts round as they say. */
+static void halves_compute_in_f32(void **state)
+{
+    (void)state;
+    PassCase *c = after("net (float16[1,4,6,6] X) => (float16[1,8,4,4] Y, float16[6,1,4,6] Z) <"
+                        " float16[8,4,3,3] w = {random 1 0.3}, float16[8] b = {random 2 0.3} >"
+                        "{ c = Conv(X, w, b)  r = Relu(c)  t = Transpose<perm=[0,1,3,2]>(r)"
+                        "  Y = Tanh(t)  Z = Transpose<perm=[2,0,1,3]>(X) }",
+                        "c99", "fuse");
+    assert_int_equal(pass_case_count(c, OP_Cast), 2);
+    assert_int_equal(maker(c, 0)->op, OP_Cast);
+    assert_int_equal(pass_case_find(c, OP_Conv)->in[1]->dtype, DT_F32);
+    assert_int_equal(pass_case_find(c, OP_Conv)->n_epilogue, 1);
+    assert_int_equal(maker(c, 1)->out[0]->dtype, DT_F16);
+    pass_case_close(c);
+    c = after("net (bfloat16[9] X) => (float[9] Y, bool[9] L) <bfloat16[1] two = {2} >"
+              "{ e = Mul(X, two)  f = Cast<to=1>(e)  Y = Exp(f)  L = Less(e, two) }",
+              "c99", NULL);
+    assert_int_equal(pass_case_count(c, OP_Cast), 3); /* X, the product, and that to f32 */
+    pass_case_close(c);
+}
+
 /* ---- simplify ---- */
 
 static void moves_that_move_nothing_go(void **state)
@@ -511,6 +536,7 @@ static void the_runner_stops_and_dumps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(halves_compute_in_f32),
         cmocka_unit_test(moves_that_move_nothing_go),
         cmocka_unit_test(outputs_stay_apart),
         cmocka_unit_test(transposes_merge),
