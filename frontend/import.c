@@ -18,30 +18,6 @@ const char *proto_label(Arena *a, const Onnx__NodeProto *p, size_t index)
     return arena_printf(a, "%s \"%s\" (#%zu)", op[0] ? op : "node", name, index);
 }
 
-/* Operators of our own domain are made by passes; a model cannot have them. */
-OpKind proto_op(const Onnx__NodeProto *p)
-{
-    const char *domain = proto_name(p->domain);
-    OpKind op = op_find(domain, proto_name(p->op_type));
-    return strcmp(domain, "cnncc") == 0 ? OP_NONE : op;
-}
-
-bool import_check_operators(Importer *im)
-{
-    bool ok = true;
-    for (size_t i = 0; i < im->proto->n_node; i++) {
-        const Onnx__NodeProto *p = im->proto->node[i];
-        const char *domain = proto_name(p->domain);
-        if (proto_op(p) != OP_NONE)
-            continue;
-        ok = false;
-        diag_unsupported(im->diag, "%s: operator %s%s%s is not supported",
-                         proto_label(im->arena, p, i), domain, domain[0] ? "." : "",
-                         proto_name(p->op_type));
-    }
-    return ok;
-}
-
 static bool check_whole(Importer *im)
 {
     if (im->proto == NULL)
@@ -68,21 +44,12 @@ static void describe(Importer *im, const char *sha256)
     memcpy(g->sha256, sha256, sizeof g->sha256);
 }
 
-static bool import_nodes(Importer *im)
-{
-    size_t *order = import_order(im);
-    if (order == NULL)
-        return false;
-    for (size_t i = 0; i < im->proto->n_node; i++)
-        if (!import_one_node(im, order[i]))
-            return false;
-    return true;
-}
-
 Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *folder,
                     const char *sha256, const ImportOptions *o)
 {
     static const ImportOptions none;
+    static const Value absent;
+    Body body = {.values = strmap_new(a), .path = ""};
     Importer im = {.arena = a,
                    .diag = d,
                    .graph = graph_new(a, d),
@@ -90,12 +57,19 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
                    .proto = m->graph,
                    .options = o ? o : &none,
                    .folder = folder,
-                   .values = strmap_new(a),
+                   .body = &body,
+                   .absent = &absent,
+                   .functions = strmap_new(a),
+                   .captured = strmap_new(a),
                    .dims = strmap_new(a)};
-    if (!check_whole(&im) || !import_check_operators(&im) || !import_check_versions(&im))
+    if (!check_whole(&im) || !import_functions(&im))
+        return NULL;
+    body.node = m->graph->node;
+    body.n_node = m->graph->n_node;
+    if (!import_check_operators(&im, &body) || !import_check_versions(&im))
         return NULL;
     describe(&im, sha256);
-    if (!import_values(&im) || !import_nodes(&im) || !import_outputs(&im))
+    if (!import_values(&im) || !import_body(&im, &body) || !import_outputs(&im))
         return NULL;
     return graph_compact(im.graph) && graph_verify(im.graph, "import") ? im.graph : NULL;
 }

@@ -7,6 +7,8 @@
  *     node then has no such input: inference takes inputs where there are some;
  *   - Slice always has its starts, ends, axes and steps as inputs (constants are made), Resize
  *     its scales or sizes;
+ *   - calls of functions, and If, Loop and Scan whose course is known, are replaced by the nodes of
+ *     their bodies (import_body.c, import_function.c, import_if.c, import_loop.c, import_scan.c);
  *   - Sum, Mean and Min, Max of other than two operands, Dropout, Upsample, Constant are rewritten
  *     into the operators that exist everywhere.
  * Nodes whose operands are known (shape arithmetic) are computed at once and leave constants. */
@@ -23,10 +25,28 @@ enum {
     MAX_OPSET = 25,
     MIN_IR_VERSION = 3,
     MAX_IR_VERSION = 13,
+    MAX_BODY_DEPTH = 64,    /* of functions that call functions, of loops in branches, … */
+    MAX_TURNS = 1 << 14,    /* of one loop */
+    MAX_EXPANDED = 1 << 18, /* nodes that functions, loops and branches may become */
 };
 
 /* No value of a graph may need more bytes than this. */
 #define MAX_VALUE_BYTES ((int64_t)1 << 40)
+
+/* A list of nodes with the names that it defines: the model's graph, one call of a function, one
+ * turn of a loop, the branch that is taken. All are imported into the one graph. */
+typedef struct Body {
+    const struct Body *outer;  /* where names are looked up that this body does not define */
+    const struct Body *caller; /* the body with the node that this one stands for */
+    Onnx__NodeProto *const *node;
+    size_t n_node;
+    StrMap values;    /* ONNX name -> Value */
+    const char *path; /* what stands in front of its names in the graph: "", "block1/", … */
+    int64_t opset;    /* of ONNX's own domain */
+    int depth;
+    const Onnx__FunctionProto *function; /* NULL outside of functions … */
+    const Onnx__NodeProto *call;         /* … else the call, whose attributes it refers to */
+} Body;
 
 typedef struct Importer {
     Arena *arena;
@@ -35,13 +55,17 @@ typedef struct Importer {
     const Onnx__ModelProto *model;
     const Onnx__GraphProto *proto;
     const ImportOptions *options;
-    const char *folder; /* of the model, for external data; NULL: there is none */
-    int64_t opset;      /* of ONNX's own domain */
-    StrMap values;      /* ONNX name -> Value */
-    StrMap dims;        /* symbol -> int64_t */
-    Node *node;         /* being imported, for messages */
-    bool *attr_seen;    /* of the node being imported: attributes that were asked for */
-    int64_t fold_work;  /* elements read and made by folding so far */
+    const char *folder;    /* of the model, for external data; NULL: there is none */
+    Body *body;            /* whose nodes are being imported */
+    int64_t opset;         /* of that body */
+    const Value *absent;   /* what a function's missing operand is bound to */
+    StrMap functions;      /* "domain:name:overload" -> FunctionProto */
+    StrMap captured;       /* "%p" of a node with subgraphs -> the names that these read */
+    StrMap dims;           /* symbol -> int64_t */
+    Node *node;            /* being imported, for messages */
+    bool *attr_seen;       /* of the node being imported: attributes that were asked for */
+    int64_t fold_work;     /* elements read and made by folding so far */
+    int64_t expanded_work; /* nodes of functions, loops and branches so far */
 } Importer;
 
 /* Imports a decoded model. `folder` is where external data may lie (NULL: nowhere). */
@@ -50,17 +74,26 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
 
 /* ---- stages of the import (import.c calls them in this order) ---- */
 
-/* Lists all nodes whose operator is not in the table; false when there are any. */
-bool import_check_operators(Importer *im);
+/* Collects the model's functions. */
+bool import_functions(Importer *im);
+/* Lists all nodes whose operator is neither in the table nor a function, also in the functions
+ * that are called and in loops; false when there are any. */
+bool import_check_operators(Importer *im, const Body *b);
 /* Finds the model's opset; false when it is missing or out of range. */
 bool import_check_versions(Importer *im);
+/* Whether the body's operators are known as of its opset; names those that are not. */
+bool import_check_opset(Importer *im, const Body *b);
 /* Makes constants of the initializers and values of the inputs; pins symbolic dimensions. */
 bool import_values(Importer *im);
-/* A topological order of the nodes (indices into proto->node), the file's own where that is
- * legal; NULL after naming a cycle, a duplicate or an undefined name. */
-size_t *import_order(Importer *im);
+/* A topological order of the body's nodes (indices), the file's own where that is legal; NULL
+ * after naming a cycle, a duplicate or an undefined name. */
+size_t *import_order(Importer *im, const Body *b);
+/* Imports the nodes of a body: all values from outside must be there. */
+bool import_body(Importer *im, Body *b);
 /* Imports one node: parameters, rewriting, inference, folding. */
 bool import_one_node(Importer *im, size_t index);
+/* Makes constants of a graph's initializers. */
+bool import_initializers(Importer *im, Body *b, const Onnx__GraphProto *g);
 /* Marks the graph's outputs; compares types with what the model states. */
 bool import_outputs(Importer *im);
 
@@ -68,10 +101,33 @@ bool import_outputs(Importer *im);
 
 /* `Conv "name" (#3)` */
 const char *proto_label(Arena *a, const Onnx__NodeProto *p, size_t index);
+/* The same for a node of the body being imported, with the body's path; where a body is. */
+const char *import_label(Importer *im, const Onnx__NodeProto *p, size_t index);
+const char *import_place(Importer *im, const Body *b);
+/* The node's name; its first output's or its operator's when it has none. */
+const char *proto_own_name(const Onnx__NodeProto *p);
 /* "" for a missing name. */
 const char *proto_name(const char *s);
 /* The table's row for a node; OP_NONE when there is none. */
 OpKind proto_op(const Onnx__NodeProto *p);
+/* The model's function for a node; NULL when there is none. */
+const Onnx__FunctionProto *import_function(Importer *im, const Onnx__NodeProto *p);
+/* Imports a function's nodes in the place of a call. */
+bool import_call(Importer *im, const Onnx__NodeProto *p, size_t index);
+
+/* A body inside of the one being imported, with no nodes yet. `path` is its own part. */
+Body *import_body_new(Importer *im, const Body *outer, const char *path);
+/* A subgraph's nodes and initializers, which are constants of the body from now on. */
+bool import_subgraph(Importer *im, Body *b, const Onnx__GraphProto *g);
+/* A value by its name in this body or the outer ones; NULL when there is none. */
+Value *import_find(const Body *b, const char *name);
+/* Gives a value to a name of a body. */
+void import_bind(Body *b, const char *name, const Value *v);
+/* The result `i` of `p`, in the body being imported, is `v`, one of the values that were made since
+ * the graph had `first` of them (these take the result's name) or an older one. */
+void import_result(Importer *im, const Onnx__NodeProto *p, size_t i, Value *v, int first);
+/* The names that a node's subgraphs take from outside; *n tells how many. */
+const char **import_captured(Importer *im, const Onnx__NodeProto *p, size_t *n);
 
 /* ONNX's TensorProto.DataType to ours, DT_NONE when cnncc has no such type, and back. */
 DType dtype_from_onnx(int32_t onnx_type);
@@ -90,11 +146,19 @@ void tensor_to_proto(Arena *a, const Tensor *t, const char *name, Onnx__TensorPr
 /* False (with a message) when a value of this type is larger than cnncc can handle. */
 bool import_check_size(Importer *im, const char *what, DType t, const Shape *s);
 
-/* A constant of the importer's own making. */
+/* Constants of the importer's own making; the first is a scalar. */
+Value *import_scalar(Importer *im, const char *name, DType dtype, int64_t number);
 Value *import_const_i64(Importer *im, const char *name, const int64_t *data, int64_t count);
 Value *import_const_f32(Importer *im, const char *name, const float *data, int64_t count);
 /* A new node before the one being imported, inferred and folded; returns its only output. */
 Value *import_emit(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in);
+/* The same behind all nodes that are there. */
+Value *import_append(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in);
+/* Element `index` of a value along an axis (which it then lacks); the stack of values along a new
+ * axis. `element` states the shape of one where there is none. Both append nodes. */
+Value *import_element(Importer *im, Value *v, int64_t axis, int64_t index);
+Value *import_stack(Importer *im, Value *const *values, int64_t count, int64_t axis,
+                    const Onnx__ValueInfoProto *element);
 /* Drops inputs from `count` on. */
 void import_keep_inputs(Node *n, int count);
 /* Whether input `i` is given. */
@@ -122,6 +186,9 @@ bool attr_floats(Importer *im, const Onnx__NodeProto *p, const char *name, const
 /* The tensor's message. */
 bool attr_tensor(Importer *im, const Onnx__NodeProto *p, const char *name,
                  const Onnx__TensorProto **value);
+/* A subgraph; an error when there is none. */
+bool attr_graph(Importer *im, const Onnx__NodeProto *p, const char *name,
+                const Onnx__GraphProto **value);
 /* One of `words` (ended by NULL); *value is its index. */
 bool attr_word(Importer *im, const Onnx__NodeProto *p, const char *name, const char *const *words,
                int *value);

@@ -31,10 +31,10 @@ static int attr_type(const Onnx__AttributeProto *a)
     const struct {
         bool there;
         int type;
-    } fields[] = {{a->has_f, ATTR_FLOAT},          {a->has_i, ATTR_INT},
-                  {a->has_s, ATTR_STRING},         {a->t != NULL, ATTR_TENSOR},
-                  {a->n_floats > 0, ATTR_FLOATS},  {a->n_ints > 0, ATTR_INTS},
-                  {a->n_strings > 0, ATTR_STRINGS}};
+    } fields[] = {{a->has_f, ATTR_FLOAT},     {a->has_i, ATTR_INT},
+                  {a->has_s, ATTR_STRING},    {a->t != NULL, ATTR_TENSOR},
+                  {a->g != NULL, ATTR_GRAPH}, {a->n_floats > 0, ATTR_FLOATS},
+                  {a->n_ints > 0, ATTR_INTS}, {a->n_strings > 0, ATTR_STRINGS}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (fields[i].there)
             return fields[i].type;
@@ -179,6 +179,18 @@ bool attr_tensor(Importer *im, const Onnx__NodeProto *p, const char *name,
         return node_error(im->graph, im->node, "attribute \"%s\" holds no tensor", name);
     if (a)
         *value = a->t;
+    return true;
+}
+
+bool attr_graph(Importer *im, const Onnx__NodeProto *p, const char *name,
+                const Onnx__GraphProto **value)
+{
+    const Onnx__AttributeProto *a;
+    if (!find_typed(im, p, name, ATTR_GRAPH, &a))
+        return false;
+    if (a == NULL || a->g == NULL)
+        return node_error(im->graph, im->node, "attribute \"%s\", a graph, is missing", name);
+    *value = a->g;
     return true;
 }
 

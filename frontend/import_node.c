@@ -116,6 +116,14 @@ bool import_finish(Importer *im, Node *n)
 
 /* ---- nodes and constants of the importer's own making ---- */
 
+Value *import_scalar(Importer *im, const char *name, DType dtype, int64_t number)
+{
+    static const Shape scalar;
+    Tensor *t = tensor_new(im->arena, dtype, &scalar);
+    tensor_set_i64(t, 0, number);
+    return graph_constant(im->graph, name, t);
+}
+
 Value *import_const_i64(Importer *im, const char *name, const int64_t *data, int64_t count)
 {
     Shape s = shape_make(1, &count);
@@ -134,15 +142,27 @@ Value *import_const_f32(Importer *im, const char *name, const float *data, int64
     return graph_constant(im->graph, name, t);
 }
 
+static Value *finish_made(Importer *im, Node *n, const Params *params)
+{
+    n->id = im->node->id;
+    if (params)
+        n->params = *params;
+    return import_finish(im, n) ? n->out[0] : NULL;
+}
+
 Value *import_emit(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in)
 {
     static const Shape scalar;
     Value *out = graph_value(im->graph, NULL, DT_NONE, &scalar);
     Node *n = graph_node_before(im->graph, im->node, op, NULL, in, n_in, &out, 1);
-    n->id = im->node->id;
-    if (params)
-        n->params = *params;
-    return import_finish(im, n) ? out : NULL;
+    return finish_made(im, n, params);
+}
+
+Value *import_append(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in)
+{
+    static const Shape scalar;
+    Value *out = graph_value(im->graph, NULL, DT_NONE, &scalar);
+    return finish_made(im, graph_node(im->graph, op, NULL, in, n_in, &out, 1), params);
 }
 
 /* ---- one node of the model ---- */
@@ -153,7 +173,9 @@ static Value **operands(Importer *im, const Onnx__NodeProto *p, int *count)
     Value **in = ARENA_ARRAY(im->arena, Value *, p->n_input);
     *count = 0;
     for (size_t i = 0; i < p->n_input; i++) {
-        in[i] = p->input[i][0] ? strmap_get(&im->values, p->input[i]) : NULL;
+        in[i] = p->input[i][0] ? import_find(im->body, p->input[i]) : NULL;
+        if (in[i] == im->absent)
+            in[i] = NULL;
         if (in[i])
             *count = (int)i + 1;
     }
@@ -168,8 +190,11 @@ static Value **results(Importer *im, const Onnx__NodeProto *p, int *count)
     for (size_t i = 0; i < p->n_output; i++) {
         if (p->output[i][0] == '\0')
             continue;
-        out[i] = graph_value(im->graph, p->output[i], DT_NONE, &scalar);
-        strmap_put(&im->values, p->output[i], out[i]);
+        const char *name = p->output[i];
+        if (im->body->path[0])
+            name = arena_printf(im->arena, "%s%s", im->body->path, name);
+        out[i] = graph_value(im->graph, name, DT_NONE, &scalar);
+        import_bind(im->body, p->output[i], out[i]);
         *count = (int)i + 1;
     }
     if (proto_op(p) == OP_Split) /* an absent part takes its share, too */
@@ -189,6 +214,8 @@ static int most_inputs(OpKind op)
     case OP_Sum:
     case OP_Mean:
     case OP_QLinearConcat:
+    case OP_Loop:
+    case OP_Scan:
         return INT_MAX;
     case OP_Conv:
     case OP_ConvTranspose:
@@ -220,14 +247,69 @@ static bool check_arity(Importer *im, const Node *n)
     return true;
 }
 
+/* ---- attributes that refer to those of the function's call ---- */
+
+static const Onnx__AttributeProto *attribute_named(Onnx__AttributeProto *const *list, size_t n,
+                                                   const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(proto_name(list[i]->name), name) == 0)
+            return list[i];
+    return NULL;
+}
+
+/* What stands for `a`: the call's attribute or the function's default under a's own name; NULL when
+ * there is neither, and then the node does not have it. */
+static Onnx__AttributeProto *referred(Importer *im, Onnx__AttributeProto *a)
+{
+    const char *name = proto_name(a->ref_attr_name);
+    const Onnx__FunctionProto *f = im->body->function;
+    const Onnx__NodeProto *call = im->body->call;
+    if (name[0] == '\0')
+        return a;
+    const Onnx__AttributeProto *given = attribute_named(call->attribute, call->n_attribute, name);
+    if (given == NULL)
+        given = attribute_named(f->attribute_proto, f->n_attribute_proto, name);
+    if (given == NULL)
+        return NULL;
+    Onnx__AttributeProto *copy = ARENA_NEW(im->arena, Onnx__AttributeProto);
+    *copy = *given;
+    copy->name = a->name;
+    return copy;
+}
+
+/* The node as it is in this call of the function that holds it. */
+static const Onnx__NodeProto *resolve_references(Importer *im, const Onnx__NodeProto *p)
+{
+    bool refers = false;
+    for (size_t i = 0; im->body->function && i < p->n_attribute; i++)
+        refers = refers || proto_name(p->attribute[i]->ref_attr_name)[0];
+    if (!refers)
+        return p;
+    Onnx__NodeProto *copy = ARENA_NEW(im->arena, Onnx__NodeProto);
+    *copy = *p;
+    copy->attribute = ARENA_ARRAY(im->arena, Onnx__AttributeProto *, p->n_attribute);
+    copy->n_attribute = 0;
+    for (size_t i = 0; i < p->n_attribute; i++) {
+        Onnx__AttributeProto *a = referred(im, p->attribute[i]);
+        if (a)
+            copy->attribute[copy->n_attribute++] = a;
+    }
+    return copy;
+}
+
 bool import_one_node(Importer *im, size_t index)
 {
-    const Onnx__NodeProto *p = im->proto->node[index];
+    const Onnx__NodeProto *p = resolve_references(im, im->body->node[index]);
     OpKind op = proto_op(p);
     int n_in, n_out;
+    if (op == OP_NONE)
+        return import_call(im, p, index);
     Value **in = operands(im, p, &n_in);
     Value **out = results(im, p, &n_out);
     const char *name = proto_name(p->name);
+    if (name[0] && im->body->path[0])
+        name = arena_printf(im->arena, "%s%s", im->body->path, name);
     Node *n = graph_node(im->graph, op, name[0] ? name : NULL, in, n_in, out, n_out);
     n->id = (int)index;
     im->node = n;

@@ -6,11 +6,14 @@
 enum { WHITE, GREY, BLACK }; /* not yet reached; on the stack; in the order */
 
 typedef struct Visit {
-    size_t node, next; /* next: the input to look at */
+    size_t node, next;     /* next: the input to look at */
+    const char **captured; /* names that its subgraphs read */
+    size_t n_captured;
 } Visit;
 
 typedef struct Walk {
     Importer *im;
+    const Body *body;
     StrMap makers; /* value name -> &index[node] */
     size_t *index; /* index[i] = i */
     unsigned char *colour;
@@ -21,20 +24,20 @@ typedef struct Walk {
 
 static const char *label(const Walk *w, size_t node)
 {
-    return proto_label(w->im->arena, w->im->proto->node[node], node);
+    return proto_label(w->im->arena, w->body->node[node], node);
 }
 
 /* Who makes which name; each name once. */
 static bool collect_makers(Walk *w)
 {
-    const Onnx__GraphProto *g = w->im->proto;
-    for (size_t i = 0; i < g->n_node; i++) {
+    const Body *b = w->body;
+    for (size_t i = 0; i < b->n_node; i++) {
         w->index[i] = i;
-        for (size_t k = 0; k < g->node[i]->n_output; k++) {
-            const char *name = g->node[i]->output[k];
+        for (size_t k = 0; k < b->node[i]->n_output; k++) {
+            const char *name = b->node[i]->output[k];
             if (name[0] == '\0')
                 continue;
-            if (strmap_get(&w->im->values, name))
+            if (strmap_get(&b->values, name))
                 return diag_error(w->im->diag,
                                   "%s: output \"%s\" is already an input or initializer",
                                   label(w, i), name);
@@ -66,20 +69,25 @@ static bool report_cycle(const Walk *w, size_t node)
 
 static void push(Walk *w, size_t node)
 {
+    Visit *v = &w->stack[w->depth++];
+    *v = (Visit){.node = node};
+    v->captured = import_captured(w->im, w->body->node[node], &v->n_captured);
     w->colour[node] = GREY;
-    w->stack[w->depth++] = (Visit){.node = node};
 }
 
 /* Goes on with the node on top: to one that it needs, or into the order. */
 static bool step(Walk *w)
 {
     Visit *top = &w->stack[w->depth - 1];
-    const Onnx__NodeProto *p = w->im->proto->node[top->node];
-    while (top->next < p->n_input) {
-        const char *name = p->input[top->next++];
-        if (name[0] == '\0' || strmap_get(&w->im->values, name))
+    const Onnx__NodeProto *p = w->body->node[top->node];
+    while (top->next < p->n_input + top->n_captured) {
+        size_t k = top->next++;
+        const char *name = k < p->n_input ? p->input[k] : top->captured[k - p->n_input];
+        if (name[0] == '\0')
             continue;
         const size_t *maker = strmap_get(&w->makers, name);
+        if (maker == NULL && import_find(w->body, name))
+            continue;
         if (maker == NULL)
             return diag_error(w->im->diag, "%s: input \"%s\" is not made by any node",
                               label(w, top->node), name);
@@ -96,10 +104,11 @@ static bool step(Walk *w)
     return true;
 }
 
-size_t *import_order(Importer *im)
+size_t *import_order(Importer *im, const Body *b)
 {
-    size_t n = im->proto->n_node;
+    size_t n = b->n_node;
     Walk w = {.im = im,
+              .body = b,
               .makers = strmap_new(im->arena),
               .index = ARENA_ARRAY(im->arena, size_t, n),
               .colour = arena_alloc(im->arena, n),

@@ -24,7 +24,7 @@ int32_t dtype_to_onnx(DType t)
 {
     int32_t n = (int32_t)(sizeof from_onnx / sizeof from_onnx[0]);
     for (int32_t i = 1; i < n; i++)
-        if (from_onnx[i] == t)
+        if (t != DT_NONE && from_onnx[i] == t)
             return i;
     return 0;
 }

@@ -19,10 +19,10 @@ bool import_check_size(Importer *im, const char *what, DType t, const Shape *s)
                       shape_str(im->arena, s), (long long)bytes, (long long)MAX_VALUE_BYTES);
 }
 
-static bool import_initializers(Importer *im)
+bool import_initializers(Importer *im, Body *b, const Onnx__GraphProto *g)
 {
-    for (size_t i = 0; i < im->proto->n_initializer; i++) {
-        const Onnx__TensorProto *p = im->proto->initializer[i];
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        const Onnx__TensorProto *p = g->initializer[i];
         const char *name = proto_name(p->name);
         const char *what = arena_printf(im->arena, "initializer \"%s\"", name);
         if (name[0] == '\0')
@@ -30,8 +30,10 @@ static bool import_initializers(Importer *im)
         const Tensor *t = tensor_from_proto(im->arena, im->diag, p, what, im->folder);
         if (t == NULL)
             return false;
-        if (strmap_put(&im->values, name, graph_constant(im->graph, name, t)))
+        if (strmap_get(&b->values, name))
             return diag_error(im->diag, "%s is defined twice", what);
+        const char *unique = b->path[0] ? arena_printf(im->arena, "%s%s", b->path, name) : name;
+        import_bind(b, name, graph_constant(im->graph, unique, t));
         if (dtype_is_float(t->dtype))
             im->graph->n_parameters += shape_numel(&t->shape);
     }
@@ -65,7 +67,7 @@ static const Onnx__TensorShapeProto *info_shape(const Onnx__ValueInfoProto *v)
 
 static bool is_free_input(Importer *im, const Onnx__ValueInfoProto *v)
 {
-    return strmap_get(&im->values, proto_name(v->name)) == NULL;
+    return import_find(im->body, proto_name(v->name)) == NULL;
 }
 
 static const Tensor *frozen(const Importer *im, const char *input)
@@ -172,7 +174,7 @@ static bool import_frozen(Importer *im, const char *name, const Tensor *t, DType
         return diag_error(im->diag, "--freeze %s: the tensor is %s%s, the input %s%s", name,
                           dtype_name(t->dtype), shape_str(im->arena, &t->shape), dtype_name(dtype),
                           shape_str(im->arena, shape));
-    strmap_put(&im->values, name, graph_constant(im->graph, name, t));
+    import_bind(im->body, name, graph_constant(im->graph, name, t));
     return true;
 }
 
@@ -183,7 +185,7 @@ static bool import_input(Importer *im, const Onnx__ValueInfoProto *v)
     Shape shape;
     if (name[0] == '\0')
         return diag_error(im->diag, "an input has no name");
-    const Value *there = strmap_get(&im->values, name);
+    const Value *there = import_find(im->body, name);
     if (there && !there->constant)
         return diag_error(im->diag, "input \"%s\" is defined twice", name);
     if (there)
@@ -197,7 +199,7 @@ static bool import_input(Importer *im, const Onnx__ValueInfoProto *v)
     Value *value = graph_value(g, name, dtype, &shape);
     value->is_input = true;
     ARENA_PUSH(im->arena, g, inputs, n_inputs, cap_inputs, value);
-    strmap_put(&im->values, name, value);
+    import_bind(im->body, name, value);
     return true;
 }
 
@@ -217,7 +219,7 @@ static bool check_freeze_names(Importer *im)
 bool import_values(Importer *im)
 {
     const Onnx__GraphProto *g = im->proto;
-    bool ok = check_freeze_names(im) && import_initializers(im) && pin_options(im);
+    bool ok = check_freeze_names(im) && import_initializers(im, im->body, g) && pin_options(im);
     for (size_t i = 0; ok && i < g->n_input; i++)
         ok = pin_frozen(im, g->input[i]);
     for (size_t i = 0; ok && i < g->n_input; i++)
@@ -272,7 +274,7 @@ static void check_value_infos(Importer *im)
 {
     for (size_t i = 0; i < im->proto->n_value_info; i++) {
         const Onnx__ValueInfoProto *v = im->proto->value_info[i];
-        const Value *value = strmap_get(&im->values, proto_name(v->name));
+        const Value *value = import_find(im->body, proto_name(v->name));
         if (value && !agrees(im, v, value))
             diag_warning(im->diag, "value \"%s\" is stated as %s but is %s%s", value->name,
                          stated(im, v), dtype_name(value->dtype),
@@ -280,17 +282,20 @@ static void check_value_infos(Importer *im)
     }
 }
 
-/* An output must be made by a node of its own: an input, a constant or a second use of a name is
- * copied into a new value, which takes the name (inputs keep theirs). */
-static Value *own_output(Importer *im, Value *v)
+/* An output must be made by a node of its own: an input, a constant, a second use of a name or a
+ * value that a body only hands through is copied into a new value, which takes the name (inputs
+ * keep theirs). */
+static Value *own_output(Importer *im, Value *v, const char *name)
 {
-    if (v->def && !v->is_output)
+    bool named = strcmp(v->name, name) == 0;
+    if (v->def && !v->is_output && named)
         return v;
     Graph *g = im->graph;
-    Value *copy = graph_value(g, v->name, v->dtype, &v->shape);
+    Value *copy = graph_value(g, name, v->dtype, &v->shape);
     graph_node(g, OP_Identity, NULL, &v, 1, &copy, 1);
-    if (v->constant) {
-        const char *name = v->name;
+    if (!named) { /* the value of this name was the node's that the body stands for: it is gone */
+        copy->name = name;
+    } else if (v->constant) {
         v->name = copy->name;
         copy->name = name;
     }
@@ -304,14 +309,14 @@ bool import_outputs(Importer *im)
     for (size_t i = 0; i < im->proto->n_output; i++) {
         const Onnx__ValueInfoProto *v = im->proto->output[i];
         const char *name = proto_name(v->name);
-        Value *value = strmap_get(&im->values, name);
+        Value *value = import_find(im->body, name);
         if (value == NULL)
             return diag_error(im->diag, "output \"%s\" is not made by any node", name);
         if (!agrees(im, v, value))
             return diag_error(im->diag, "output \"%s\" is stated as %s but is %s%s", name,
                               stated(im, v), dtype_name(value->dtype),
                               shape_str(im->arena, &value->shape));
-        value = own_output(im, value);
+        value = own_output(im, value, name);
         value->is_output = true;
         ARENA_PUSH(im->arena, g, outputs, n_outputs, cap_outputs, value);
     }

@@ -4,9 +4,9 @@
  *     graph ::= name "(" inputs ")" "=>" "(" outputs ")" [ "<" values ">" ] "{" node … "}"
  *     node  ::= [ "[" label "]" ] names "=" op [ attributes ] "(" names ")" [ attributes ]
  *
- * where an input or value is `type name [= data]`. One thing is our own: data may be
- * `{random SEED SCALE}`, so that a test's network fits on a screen. Graphs as attributes and
- * functions are not read. */
+ * where an input or value is `type name [= data]`; functions (text_function.c) follow the graph.
+ * One thing is our own: data may be `{random SEED SCALE}`, so that a test's network fits on a
+ * screen. */
 #include "frontend/model.h"
 #include "frontend/text_lex.h"
 
@@ -14,8 +14,7 @@
 
 /* ---- names ---- */
 
-/* Names between commas; an empty place, like "", is an absent operand. */
-static bool name_list(TextReader *r, char ***names, size_t *n)
+bool text_names(TextReader *r, char ***names, size_t *n)
 {
     bool more = true;
     if (text_is(r, ')') || text_is(r, '='))
@@ -65,19 +64,32 @@ static bool node_label_part(TextReader *r, Onnx__NodeProto *n)
     return text_expect(r, ']');
 }
 
-static bool node(TextReader *r, Onnx__GraphProto *g)
+static bool node(TextReader *r, Onnx__NodeProto *n)
 {
-    Onnx__NodeProto *n = ARENA_NEW(r->arena, Onnx__NodeProto);
-    onnx__node_proto__init(n);
-    TEXT_PUSH(r, g->node, g->n_node, n);
-    if (!node_label_part(r, n) || !name_list(r, &n->output, &n->n_output) || !text_expect(r, '=') ||
-        !operator_name(r, n))
+    if (!node_label_part(r, n) || !text_names(r, &n->output, &n->n_output) ||
+        !text_expect(r, '=') || !operator_name(r, n))
         return false;
     if (text_is(r, '<') && !text_attributes(r, n))
         return false;
-    if (!text_expect(r, '(') || !name_list(r, &n->input, &n->n_input) || !text_expect(r, ')'))
+    if (!text_expect(r, '(') || !text_names(r, &n->input, &n->n_input) || !text_expect(r, ')'))
         return false;
     return !text_is(r, '<') || text_attributes(r, n);
+}
+
+bool text_nodes(TextReader *r, Onnx__NodeProto ***nodes, size_t *count)
+{
+    if (!text_expect(r, '{'))
+        return false;
+    while (!text_is(r, '}')) {
+        Onnx__NodeProto *n = ARENA_NEW(r->arena, Onnx__NodeProto);
+        onnx__node_proto__init(n);
+        if (r->token.kind == TOKEN_END)
+            return text_error(r, "'}'");
+        if (!node(r, n))
+            return false;
+        TEXT_PUSH(r, *nodes, *count, n);
+    }
+    return text_next(r);
 }
 
 /* ---- values ---- */
@@ -107,9 +119,13 @@ static bool value(TextReader *r, Onnx__GraphProto *g, ValueRole role)
     bool data;
     Onnx__ValueInfoProto *v = ARENA_NEW(r->arena, Onnx__ValueInfoProto);
     onnx__value_info_proto__init(v);
-    if (!text_type(r, &v->type) || !text_quotable(r, &name) || !text_accept(r, '=', &data))
+    if ((r->depth == 0 || text_is_type(r)) && !text_type(r, &v->type))
+        return false;
+    if (!text_quotable(r, &name) || !text_accept(r, '=', &data))
         return false;
     v->name = arena_strdup(r->arena, name);
+    if (data && v->type == NULL)
+        return text_error(r, "a type in front of the name");
     if (data) {
         Onnx__TensorProto *t;
         if (!text_tensor(r, v->type, name, &t))
@@ -136,7 +152,7 @@ static bool value_list(TextReader *r, Onnx__GraphProto *g, ValueRole role, char 
 
 /* ---- the model ---- */
 
-static bool graph(TextReader *r, Onnx__GraphProto *g)
+bool text_graph(TextReader *r, Onnx__GraphProto *g)
 {
     const char *name;
     if (!text_quotable(r, &name) || !value_list(r, g, ROLE_INPUT, '(', ')'))
@@ -148,19 +164,11 @@ static bool graph(TextReader *r, Onnx__GraphProto *g)
         return false;
     if (text_is(r, '<') && !value_list(r, g, ROLE_VALUE, '<', '>'))
         return false;
-    if (!text_expect(r, '{'))
-        return false;
-    while (!text_is(r, '}')) {
-        if (r->token.kind == TOKEN_END)
-            return text_error(r, "'}'");
-        if (!node(r, g))
-            return false;
-    }
-    return text_next(r);
+    return text_nodes(r, &g->node, &g->n_node);
 }
 
 /* [ "" : 17, "com.microsoft" : 1 ] */
-static bool opset_imports(TextReader *r, Onnx__ModelProto *m)
+static bool opset_imports(TextReader *r, Onnx__OperatorSetIdProto ***list, size_t *n)
 {
     bool more = true;
     if (!text_expect(r, '['))
@@ -174,7 +182,7 @@ static bool opset_imports(TextReader *r, Onnx__ModelProto *m)
             !text_accept(r, ',', &more))
             return false;
         o->domain = arena_strdup(r->arena, domain);
-        TEXT_PUSH(r, m->opset_import, m->n_opset_import, o);
+        TEXT_PUSH(r, *list, *n, o);
     }
     return text_expect(r, ']');
 }
@@ -190,16 +198,14 @@ static bool skip_value(TextReader *r)
     return text_expect(r, ']');
 }
 
-static bool header_entry(TextReader *r, Onnx__ModelProto *m)
+static bool model_entry(TextReader *r, Onnx__ModelProto *m, const char *key)
 {
-    const char *key, *text;
-    if (!text_quotable(r, &key) || !text_expect(r, ':'))
-        return false;
+    const char *text;
     m->has_ir_version |= strcmp(key, "ir_version") == 0;
     if (strcmp(key, "ir_version") == 0)
         return text_int(r, &m->ir_version);
     if (strcmp(key, "opset_import") == 0)
-        return opset_imports(r, m);
+        return opset_imports(r, &m->opset_import, &m->n_opset_import);
     char **field = strcmp(key, "producer_name") == 0      ? &m->producer_name
                    : strcmp(key, "producer_version") == 0 ? &m->producer_version
                                                           : NULL;
@@ -211,14 +217,32 @@ static bool header_entry(TextReader *r, Onnx__ModelProto *m)
     return true;
 }
 
-static bool header(TextReader *r, Onnx__ModelProto *m)
+static bool function_entry(TextReader *r, Onnx__FunctionProto *f, const char *key)
+{
+    const char *text;
+    if (strcmp(key, "opset_import") == 0)
+        return opset_imports(r, &f->opset_import, &f->n_opset_import);
+    if (strcmp(key, "domain") != 0 && strcmp(key, "overload") != 0)
+        return skip_value(r);
+    if (!text_quotable(r, &text))
+        return false;
+    *(key[0] == 'd' ? &f->domain : &f->overload) = arena_strdup(r->arena, text);
+    return true;
+}
+
+/* `< key : value, … >` of the model, or of a function when `m` is NULL. */
+static bool header(TextReader *r, Onnx__ModelProto *m, Onnx__FunctionProto *f)
 {
     bool more = true;
     if (!text_expect(r, '<'))
         return false;
-    while (more)
-        if (!header_entry(r, m) || !text_accept(r, ',', &more))
+    while (more) {
+        const char *key;
+        if (!text_quotable(r, &key) || !text_expect(r, ':') ||
+            !(m ? model_entry(r, m, key) : function_entry(r, f, key)) ||
+            !text_accept(r, ',', &more))
             return false;
+    }
     return text_expect(r, '>');
 }
 
@@ -229,11 +253,15 @@ Onnx__ModelProto *model_from_text(Arena *a, Diag *d, const char *text)
     onnx__model_proto__init(m);
     m->graph = ARENA_NEW(a, Onnx__GraphProto);
     onnx__graph_proto__init(m->graph);
-    if (!text_start(&r, a, d, text) || (text_is(&r, '<') && !header(&r, m)) || !graph(&r, m->graph))
+    if (!text_start(&r, a, d, text) || (text_is(&r, '<') && !header(&r, m, NULL)) ||
+        !text_graph(&r, m->graph))
         return NULL;
-    if (r.token.kind != TOKEN_END) {
-        text_error(&r, "the end of the model (functions are not supported)");
-        return NULL;
+    while (r.token.kind != TOKEN_END) {
+        Onnx__FunctionProto *f = ARENA_NEW(a, Onnx__FunctionProto);
+        onnx__function_proto__init(f);
+        if (!header(&r, NULL, f) || !text_function(&r, f))
+            return NULL;
+        TEXT_PUSH(&r, m->functions, m->n_functions, f);
     }
     return m;
 }

@@ -7,14 +7,26 @@
 #include <math.h>
 #include <string.h>
 
-enum { FLOAT = 1, INT = 2, STRING = 3, TENSOR = 4, FLOATS = 6, INTS = 7, STRINGS = 8, TENSORS = 9 };
+enum {
+    FLOAT = 1,
+    INT = 2,
+    STRING = 3,
+    TENSOR = 4,
+    GRAPH = 5,
+    FLOATS = 6,
+    INTS = 7,
+    STRINGS = 8,
+    TENSORS = 9,
+    MAX_DEPTH = 16
+};
 
 static const struct {
     const char *name;
     int type;
 } type_words[] = {
-    {"float", FLOAT},   {"int", INT},   {"string", STRING},   {"tensor", TENSOR},
-    {"floats", FLOATS}, {"ints", INTS}, {"strings", STRINGS}, {"tensors", TENSORS},
+    {"float", FLOAT},     {"int", INT},         {"string", STRING},
+    {"tensor", TENSOR},   {"floats", FLOATS},   {"ints", INTS},
+    {"strings", STRINGS}, {"tensors", TENSORS}, {"graph", GRAPH},
 };
 
 static bool is_number(const TextReader *r, double *f)
@@ -84,6 +96,30 @@ static bool tensor(TextReader *r, Onnx__AttributeProto *a)
     return text_accept(r, '=', &equals) && text_tensor(r, type, name, &a->t);
 }
 
+/* `g (x) => (y) { … }` */
+static bool subgraph(TextReader *r, Onnx__AttributeProto *a)
+{
+    a->type = GRAPH;
+    a->g = ARENA_NEW(r->arena, Onnx__GraphProto);
+    onnx__graph_proto__init(a->g);
+    if (r->depth == MAX_DEPTH)
+        return diag_error(r->diag, "line %d: graphs nest more than %d deep", r->line, MAX_DEPTH);
+    r->depth++;
+    bool ok = text_graph(r, a->g);
+    r->depth--;
+    return ok;
+}
+
+/* `@name`; the type must be stated in front. */
+static bool reference(TextReader *r, Onnx__AttributeProto *a)
+{
+    const char *name;
+    if (!text_expect(r, '@') || !text_quotable(r, &name))
+        return false;
+    a->ref_attr_name = arena_strdup(r->arena, name);
+    return true;
+}
+
 static bool scalar(TextReader *r, Onnx__AttributeProto *a)
 {
     double f;
@@ -93,8 +129,10 @@ static bool scalar(TextReader *r, Onnx__AttributeProto *a)
         a->s = string_data(r);
         return text_next(r);
     }
+    if (text_is(r, '@'))
+        return reference(r, a);
     if (!is_number(r, &f))
-        return tensor(r, a);
+        return r->token.kind != TOKEN_NAME || text_is_type(r) ? tensor(r, a) : subgraph(r, a);
     bool is_int = r->token.kind == TOKEN_INT && !(a->has_type && a->type == FLOAT);
     a->type = is_int ? INT : FLOAT;
     a->has_i = is_int;
@@ -116,7 +154,7 @@ static bool stated_type(TextReader *r, Onnx__AttributeProto *a)
     return text_error(r, "an attribute type");
 }
 
-static bool attribute(TextReader *r, Onnx__AttributeProto *a)
+bool text_attribute(TextReader *r, Onnx__AttributeProto *a)
 {
     const char *name;
     bool typed;
@@ -138,7 +176,7 @@ bool text_attributes(TextReader *r, Onnx__NodeProto *n)
         return false;
     while (more) {
         Onnx__AttributeProto *a = ARENA_NEW(r->arena, Onnx__AttributeProto);
-        if (!attribute(r, a) || !text_accept(r, ',', &more))
+        if (!text_attribute(r, a) || !text_accept(r, ',', &more))
             return false;
         TEXT_PUSH(r, n->attribute, n->n_attribute, a);
     }

@@ -31,6 +31,7 @@ typedef struct TextReader {
     Diag *diag;
     const char *p; /* behind the token */
     int line;
+    int depth; /* of graphs in attributes of nodes of graphs … */
     Token token;
 } TextReader;
 
@@ -59,8 +60,21 @@ bool text_int(TextReader *r, int64_t *value);
 
 /* ---- the parser's parts ---- */
 
+/* A graph, from its name to its closing brace; in one that is an attribute, types may be left out.
+ */
+bool text_graph(TextReader *r, Onnx__GraphProto *g);
+/* A function behind its header `< … >`: its domain and operator sets are there already. */
+bool text_function(TextReader *r, Onnx__FunctionProto *f);
+/* The nodes of a graph or function in braces. */
+bool text_nodes(TextReader *r, Onnx__NodeProto ***nodes, size_t *n);
+/* Names between commas; an empty place, like "", is an absent operand. */
+bool text_names(TextReader *r, char ***names, size_t *n);
+/* One attribute, `name = value` or `name : type = value`. */
+bool text_attribute(TextReader *r, Onnx__AttributeProto *a);
 /* A list of attributes, `<` to `>`. */
 bool text_attributes(TextReader *r, Onnx__NodeProto *n);
+/* Whether the token begins a type. */
+bool text_is_type(const TextReader *r);
 /* `float`, `float[]`, `float[1,N,?]`, or a type that is no tensor. */
 bool text_type(TextReader *r, Onnx__TypeProto **type);
 /* The data of a tensor of this type: `{1, 2}`, `{random SEED SCALE}`, `["location" : "file"]`. */

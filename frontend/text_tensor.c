@@ -19,14 +19,30 @@ static const struct {
 
 static const char *const compound_types[] = {"seq", "map", "optional", "sparse_tensor", "opaque"};
 
+/* ONNX's number of an element type; 0 when there is none of that name. */
+static int32_t known_type(const char *name)
+{
+    int32_t number = dtype_to_onnx(dtype_from_name(name));
+    for (size_t i = 0; i < sizeof other_types / sizeof other_types[0] && number == 0; i++)
+        if (strcmp(name, other_types[i].name) == 0)
+            number = other_types[i].number;
+    return number;
+}
+
 static bool element_type(TextReader *r, int32_t *number)
 {
-    const char *name = r->token.kind == TOKEN_NAME ? r->token.text : "";
-    *number = dtype_to_onnx(dtype_from_name(name));
-    for (size_t i = 0; i < sizeof other_types / sizeof other_types[0] && *number == 0; i++)
-        if (strcmp(name, other_types[i].name) == 0)
-            *number = other_types[i].number;
+    *number = known_type(r->token.kind == TOKEN_NAME ? r->token.text : "");
     return *number ? text_next(r) : text_error(r, "a type");
+}
+
+bool text_is_type(const TextReader *r)
+{
+    if (r->token.kind != TOKEN_NAME)
+        return false;
+    for (size_t i = 0; i < sizeof compound_types / sizeof compound_types[0]; i++)
+        if (text_is_name(r, compound_types[i]))
+            return true;
+    return known_type(r->token.text) != 0;
 }
 
 /* Steps over `( … )`. */
