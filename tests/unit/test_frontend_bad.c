@@ -22,7 +22,8 @@ static const BadModel bad_models[] = {
      STATUS_FAILED},
     {13, "g (float[1] X) => (float[1] Y) { [a] Y = Foo(X) [b] Z = my.dom.Bar(Y) }",
      "m: error: Foo \"a\" (#0): operator Foo is not supported\n"
-     "m: error: Bar \"b\" (#1): operator my.dom.Bar is not supported\n",
+     "m: error: Bar \"b\" (#1): operator my.dom.Bar is not supported; "
+     "a function of that name in the model would be inlined\n",
      STATUS_UNSUPPORTED},
     {13, "g (float[1] X) => (float[1] Y) { Y = cnncc.Reorder(X) }", "operator cnncc.Reorder",
      STATUS_UNSUPPORTED},
