@@ -108,6 +108,7 @@ static cnncc_status read_options(Loading *l, PipelineOptions *p, bool *interpret
         return usage(&l->diag, "target", o->target);
     if (!find_conv(o->conv, &p->passes.conv))
         return usage(&l->diag, "convolution algorithm", o->conv);
+    p->passes.keep_denormals = o->keep_denormals != 0;
     const char *backend = o->backend != NULL ? o->backend : jit_available() ? "jit" : "interp";
     *interpret = strcmp(backend, "interp") == 0;
     if (!*interpret && strcmp(backend, "jit") != 0)

@@ -90,6 +90,8 @@ static const Option options[] = {
      "make an input a constant, with the tensor in FILE"},
     {"conv", 0, OPT_CHOICE, ALL_MODEL, FIELD(conv), "auto|direct|im2col|winograd",
      "the algorithm of convolutions (default auto)"},
+    {"keep-denormals", 0, OPT_FLAG, ALL_MODEL, FIELD(keep_denormals), NULL,
+     "leave denormal weights as they are: exact, and slow"},
     {"weights", 0, OPT_CHOICE, CMD_COMPILE, FIELD(weights), "auto|array|incbin|bin",
      "where weights go: C text, a file that the assembler takes in, a file that\n"
      "the caller loads (default auto: text while small, otherwise incbin)"},

@@ -34,7 +34,7 @@ typedef struct Options {
     int64_t random; /* seed of `run --random`; -1: not given */
     double mean, std;
     double rtol, atol, range_tol; /* -1: not given */
-    bool time, json, per_node, help;
+    bool time, json, per_node, keep_denormals, help;
 } Options;
 
 /* Parses the arguments of one command. False after a diagnostic with STATUS_USAGE. */

@@ -152,6 +152,7 @@ static bool compare_values(Cli *c, const PipelineOptions *p, BackendKind kind, c
     PipelineOptions quiet = *p; /* dumps and times once only */
     quiet.passes.dump = NULL;
     quiet.passes.time = false;
+    quiet.passes.quiet = true;
     Graph *g = cli_load(c, &quiet);
     if (g == NULL)
         return false;

@@ -125,6 +125,7 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
                               .dump = o->dump,
                               .stop_after = o->stop_after,
                               .time = o->time,
+                              .keep_denormals = o->keep_denormals,
                               .dump_to = stdout};
     return bind_dims(c, &p->import) && bind_freezes(c, &p->import);
 }
@@ -136,6 +137,8 @@ const char *cli_options_text(Cli *c, const PipelineOptions *p)
     char *text = arena_printf(a, "--target %s", p->target->name);
     if (p->passes.conv != CONV_AUTO)
         text = arena_printf(a, "%s --conv %s", text, conv_names[p->passes.conv]);
+    if (o->keep_denormals)
+        text = arena_printf(a, "%s --keep-denormals", text);
     if (o->threads > 1)
         text = arena_printf(a, "%s --threads %lld", text, (long long)o->threads);
     for (int i = 0; i < p->import.n_dims; i++)

@@ -6,7 +6,6 @@
  * and do not reach the program. */
 #include "passes/rewrite.h"
 
-#include <math.h>
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -234,23 +233,6 @@ static void pack_gemm(Graph *g, Node *n)
     n->plan.packed_bias = t;
 }
 
-/* Weights below 2^-64 become zero. Training leaves dead channels of them behind; they contribute
- * nothing, but their products are denormal, and processors take a hundred cycles for each. */
-static const Tensor *drop_tiny(Graph *g, const Tensor *t)
-{
-    const float least = 0x1p-64f, *from = t->data;
-    int64_t n = shape_numel(&t->shape), i = 0;
-    while (i < n && (from[i] == 0 || !(fabsf(from[i]) < least)))
-        i++;
-    if (i == n)
-        return t;
-    Tensor *copy = tensor_new(g->arena, DT_F32, &t->shape);
-    float *to = copy->data;
-    for (i = 0; i < n; i++)
-        to[i] = fabsf(from[i]) < least ? 0 : from[i];
-    return copy;
-}
-
 bool pass_pack(Graph *g, const PassOptions *o)
 {
     (void)o;
@@ -264,8 +246,6 @@ bool pass_pack(Graph *g, const PassOptions *o)
             pack_gemm(g, n);
         else if (n->op == OP_MatMul && n->in[1]->shape.rank == 2)
             n->plan.packed_weight = pack_columns(g, n, false, 1);
-        if (n->plan.packed_weight)
-            n->plan.packed_weight = drop_tiny(g, n->plan.packed_weight);
     }
     return true;
 }

@@ -13,6 +13,8 @@ typedef struct PassOptions {
     const char *dump;       /* name of the pass to dump after, "all", or NULL */
     const char *stop_after; /* name of the pass to stop after, or NULL */
     bool time;              /* print the time of each pass */
+    bool keep_denormals;    /* leave the weights as they are */
+    bool quiet;             /* no notes: not the first compilation of this model */
     FILE *dump_to;          /* where dumps and times go */
 } PassOptions;
 
@@ -34,6 +36,7 @@ bool pass_legalize(Graph *g, const PassOptions *o);
 bool pass_simplify(Graph *g, const PassOptions *o);
 bool pass_fold(Graph *g, const PassOptions *o);
 bool pass_fuse(Graph *g, const PassOptions *o);
+bool pass_flush(Graph *g, const PassOptions *o);
 bool pass_plan(Graph *g, const PassOptions *o);
 bool pass_layout(Graph *g, const PassOptions *o);
 bool pass_pack(Graph *g, const PassOptions *o);

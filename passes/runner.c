@@ -13,6 +13,7 @@ static const Pass pipeline[] = {
     {"simplify", "remove what computes nothing; explicit transposes", pass_simplify},
     {"fold", "compute nodes with constant operands", pass_fold},
     {"fuse", "normalisation into weights, elementwise into epilogues, pad into windows", pass_fuse},
+    {"flush", "weights that are denormal or next to nothing become zero", pass_flush},
     {"plan", "choose algorithm and register tile of every node", pass_plan},
     {"layout", "block channels where it pays, reorder where layouts meet", pass_layout},
     {"pack", "put constant weights in the order in which kernels read them", pass_pack},

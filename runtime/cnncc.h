@@ -76,6 +76,7 @@ typedef struct cnncc_options {
     const char *backend; /* "jit", or "interp": the slow reference. NULL: the JIT if there is one */
     const char *target;  /* as --target of the command; NULL: the best one for this machine */
     const char *conv;    /* "auto", "direct", "im2col", "winograd"; NULL: auto */
+    int keep_denormals; /* not 0: weights that are denormal numbers stay, which is exact and slow */
     size_t memory_limit; /* bytes that loading may take; 0: no limit */
     /* Receives the first error line, always terminated; may be NULL. */
     char *error;
