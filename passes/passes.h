@@ -35,6 +35,7 @@ const Pass *pass_at(int i);
 bool pass_legalize(Graph *g, const PassOptions *o);
 bool pass_simplify(Graph *g, const PassOptions *o);
 bool pass_fold(Graph *g, const PassOptions *o);
+bool pass_recognise(Graph *g, const PassOptions *o);
 bool pass_fuse(Graph *g, const PassOptions *o);
 bool pass_flush(Graph *g, const PassOptions *o);
 bool pass_plan(Graph *g, const PassOptions *o);

@@ -12,6 +12,7 @@ static const Pass pipeline[] = {
     {"legalize", "compute in f32 what is stored in 16 bits", pass_legalize},
     {"simplify", "remove what computes nothing; explicit transposes", pass_simplify},
     {"fold", "compute nodes with constant operands", pass_fold},
+    {"recognise", "decomposed activations and normalisations become one node", pass_recognise},
     {"fuse", "normalisation into weights, elementwise into epilogues, pad into windows", pass_fuse},
     {"flush", "weights that are denormal or next to nothing become zero", pass_flush},
     {"plan", "choose algorithm and register tile of every node", pass_plan},
