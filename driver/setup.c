@@ -75,13 +75,15 @@ static bool bind_freezes(Cli *c, ImportOptions *import)
     FreezeBinding *freezes = ARENA_ARRAY(c->arena, FreezeBinding, list->n);
     for (int i = 0; i < list->n; i++) {
         char *input;
-        const char *path = split_binding(c->arena, list->item[i], &input);
-        if (path == NULL)
-            return usage_error(&c->diag, "--freeze takes INPUT=FILE, not \"%s\"", list->item[i]);
-        const Tensor *t = tensor_read_file(c->arena, &c->diag, path);
-        if (t == NULL)
+        const char *value = split_binding(c->arena, list->item[i], &input);
+        if (value == NULL)
+            return usage_error(&c->diag, "--freeze takes INPUT=FILE or INPUT=NUMBERS, not \"%s\"",
+                               list->item[i]);
+        freezes[i] = (FreezeBinding){.input = input, .text = value};
+        if (!freeze_is_text(value))
+            freezes[i].tensor = tensor_read_file(c->arena, &c->diag, value);
+        if (!freeze_is_text(value) && freezes[i].tensor == NULL)
             return false;
-        freezes[i] = (FreezeBinding){input, t};
     }
     import->freezes = freezes;
     import->n_freezes = list->n;
@@ -144,7 +146,9 @@ const char *cli_options_text(Cli *c, const PipelineOptions *p)
     for (int i = 0; i < p->import.n_dims; i++)
         text = arena_printf(a, "%s --dim %s", text, o->dims.item[i]);
     for (int i = 0; i < p->import.n_freezes; i++)
-        text = arena_printf(a, "%s --freeze %s", text, p->import.freezes[i].input);
+        text = arena_printf(a, "%s --freeze %s%s%s", text, p->import.freezes[i].input,
+                            p->import.freezes[i].tensor ? "" : "=",
+                            p->import.freezes[i].tensor ? "" : p->import.freezes[i].text);
     return text;
 }
 

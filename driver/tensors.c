@@ -131,26 +131,12 @@ bool inputs_read(Cli *c, const Graph *g, Random *random, const Tensor **in)
     return !missing || report_missing(c, g, in);
 }
 
-/* Whether --freeze took this file: then its input is a constant and no longer in the graph. */
-static bool is_frozen(const Cli *c, const char *path)
-{
-    for (int i = 0; i < c->o->freezes.n; i++) {
-        const char *equals = strrchr(c->o->freezes.item[i], '=');
-        struct stat frozen, file;
-        if (equals && stat(equals + 1, &frozen) == 0 && stat(path, &file) == 0 &&
-            frozen.st_dev == file.st_dev && frozen.st_ino == file.st_ino)
-            return true;
-    }
-    return false;
-}
-
 bool tensors_read_folder(Cli *c, const char *dir, const char *prefix, Value *const *v, int n,
                          const Tensor **tensors)
 {
-    for (int i = 0, k = 0; i < n; i++, k++) {
+    for (int i = 0; i < n; i++) {
+        int k = v[i]->is_input ? v[i]->position : i;
         const char *path = arena_printf(c->arena, "%s/%s_%d.pb", dir, prefix, k);
-        while (is_frozen(c, path))
-            path = arena_printf(c->arena, "%s/%s_%d.pb", dir, prefix, ++k);
         const Tensor *t = tensor_read_file(c->arena, &c->diag, path);
         if (t == NULL || (tensors[i] = fit_tensor(c, v[i], t, path)) == NULL)
             return false;

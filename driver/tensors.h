@@ -17,8 +17,8 @@ void tensor_randomise(Tensor *t, Random *r);
  * `random` or, when it is NULL, all reported as missing. False after a diagnostic. */
 bool inputs_read(Cli *c, const Graph *g, Random *random, const Tensor **in);
 
-/* Reads DIR/PREFIX_K.pb for K = 0, 1, … (ONNX's test data), to match the n values in `v`. Files
- * that --freeze took are passed over. */
+/* Reads DIR/PREFIX_K.pb for K = 0, 1, … (ONNX's test data), to match the n values in `v`; inputs
+ * that --freeze made constants are passed over. */
 bool tensors_read_folder(Cli *c, const char *dir, const char *prefix, Value *const *v, int n,
                          const Tensor **tensors);
 

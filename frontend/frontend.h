@@ -10,9 +10,10 @@ typedef struct DimBinding { /* --dim SYM=N */
     int64_t extent;
 } DimBinding;
 
-typedef struct FreezeBinding { /* --freeze INPUT=FILE */
+typedef struct FreezeBinding { /* --freeze INPUT=FILE or INPUT=NUMBERS */
     const char *input;
-    const Tensor *tensor;
+    const Tensor *tensor; /* NULL: */
+    const char *text;     /* numbers, for which freeze_is_text holds */
 } FreezeBinding;
 
 typedef struct ImportOptions {
@@ -21,6 +22,9 @@ typedef struct ImportOptions {
     const FreezeBinding *freezes;
     int n_freezes;
 } ImportOptions;
+
+/* Whether the value of a --freeze is numbers ("1", "[2,3]", "true") and no file's name. */
+bool freeze_is_text(const char *value);
 
 /* Reads a model (binary ONNX, or ONNX's textual syntax when it is no protobuf but text that
  * starts like one) and imports it: a verified graph in topological order with every dtype and

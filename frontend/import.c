@@ -61,6 +61,7 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
                    .absent = &absent,
                    .functions = strmap_new(a),
                    .captured = strmap_new(a),
+                   .frozen = strmap_new(a),
                    .dims = strmap_new(a)};
     if (!check_whole(&im) || !import_functions(&im))
         return NULL;

@@ -61,6 +61,7 @@ typedef struct Importer {
     const Value *absent;   /* what a function's missing operand is bound to */
     StrMap functions;      /* "domain:name:overload" -> FunctionProto */
     StrMap captured;       /* "%p" of a node with subgraphs -> the names that these read */
+    StrMap frozen;         /* name of an input -> the Tensor that --freeze gives */
     StrMap dims;           /* symbol -> int64_t */
     Node *node;            /* being imported, for messages */
     bool *attr_seen;       /* of the node being imported: attributes that were asked for */
@@ -83,6 +84,8 @@ bool import_check_operators(Importer *im, const Body *b);
 bool import_check_versions(Importer *im);
 /* Whether the body's operators are known as of its opset; names those that are not. */
 bool import_check_opset(Importer *im, const Body *b);
+/* Makes tensors of the bindings of --freeze. */
+bool import_freezes(Importer *im);
 /* Makes constants of the initializers and values of the inputs; pins symbolic dimensions. */
 bool import_values(Importer *im);
 /* A topological order of the body's nodes (indices), the file's own where that is legal; NULL

@@ -72,10 +72,7 @@ static bool is_free_input(Importer *im, const Onnx__ValueInfoProto *v)
 
 static const Tensor *frozen(const Importer *im, const char *input)
 {
-    for (int i = 0; i < im->options->n_freezes; i++)
-        if (strcmp(im->options->freezes[i].input, input) == 0)
-            return im->options->freezes[i].tensor;
-    return NULL;
+    return strmap_get(&im->frozen, input);
 }
 
 static bool pin_options(Importer *im)
@@ -175,10 +172,13 @@ static bool import_frozen(Importer *im, const char *name, const Tensor *t, DType
                           dtype_name(t->dtype), shape_str(im->arena, &t->shape), dtype_name(dtype),
                           shape_str(im->arena, shape));
     import_bind(im->body, name, graph_constant(im->graph, name, t));
+    diag_note(im->diag, "input \"%s\" is frozen: a constant %s%s", name, dtype_name(dtype),
+              shape_str(im->arena, shape));
     return true;
 }
 
-static bool import_input(Importer *im, const Onnx__ValueInfoProto *v)
+/* *position counts the inputs that are no initializers. */
+static bool import_input(Importer *im, const Onnx__ValueInfoProto *v, int *position)
 {
     const char *name = proto_name(v->name);
     DType dtype = DT_NONE;
@@ -193,40 +193,63 @@ static bool import_input(Importer *im, const Onnx__ValueInfoProto *v)
     if (!input_type(im, v, &dtype, &shape))
         return false;
     const Tensor *t = frozen(im, name);
-    if (t)
+    if (t) {
+        ++*position;
         return import_frozen(im, name, t, dtype, &shape);
+    }
     Graph *g = im->graph;
     Value *value = graph_value(g, name, dtype, &shape);
     value->is_input = true;
+    value->position = (*position)++;
     ARENA_PUSH(im->arena, g, inputs, n_inputs, cap_inputs, value);
     import_bind(im->body, name, value);
     return true;
 }
 
-static bool check_freeze_names(Importer *im)
+/* Adds a symbol to the list of those that there are. */
+static char *list_symbol(Importer *im, StrMap *listed, char *list, const char *symbol)
 {
-    for (int i = 0; i < im->options->n_freezes; i++) {
-        const char *name = im->options->freezes[i].input;
-        bool found = false;
-        for (size_t k = 0; k < im->proto->n_input && !found; k++)
-            found = strcmp(proto_name(im->proto->input[k]->name), name) == 0;
-        if (!found)
-            return diag_error(im->diag, "--freeze %s: the model has no such input", name);
+    if (symbol == NULL || strmap_put(listed, symbol, im))
+        return list;
+    return arena_printf(im->arena, "%s%s\"%s\"", list, list[0] ? ", " : "", symbol);
+}
+
+/* Every --dim must name a symbol that an input has: another one is a slip of the pen. */
+static bool check_dim_names(Importer *im)
+{
+    StrMap listed = strmap_new(im->arena);
+    char *list = arena_strdup(im->arena, "");
+    bool ok = true;
+    for (size_t i = 0; i < im->proto->n_input; i++) {
+        const Onnx__ValueInfoProto *v = im->proto->input[i];
+        const Onnx__TensorShapeProto *s = info_shape(v);
+        for (size_t k = 0; s && is_free_input(im, v) && k < s->n_dim; k++)
+            list =
+                list_symbol(im, &listed, list, dim_symbol(im, proto_name(v->name), s->dim[k], k));
     }
-    return true;
+    for (int i = 0; i < im->options->n_dims; i++) {
+        const DimBinding *b = &im->options->dims[i];
+        if (strmap_get(&listed, b->symbol) == NULL)
+            ok = diag_error(im->diag, "--dim %s=%lld: the inputs have no such dimension; %s%s",
+                            b->symbol, (long long)b->extent,
+                            list[0] ? "there is " : "all of theirs are numbers", list);
+    }
+    return ok;
 }
 
 bool import_values(Importer *im)
 {
     const Onnx__GraphProto *g = im->proto;
-    bool ok = check_freeze_names(im) && import_initializers(im, im->body, g) && pin_options(im);
+    bool ok = import_initializers(im, im->body, g) && check_dim_names(im) && pin_options(im) &&
+              import_freezes(im);
     for (size_t i = 0; ok && i < g->n_input; i++)
         ok = pin_frozen(im, g->input[i]);
     for (size_t i = 0; ok && i < g->n_input; i++)
         pin_batch(im, g->input[i]);
+    int position = 0;
     bool all = true; /* every input is looked at, so that all unpinned symbols are listed */
     for (size_t i = 0; ok && i < g->n_input; i++)
-        all = import_input(im, g->input[i]) && all;
+        all = import_input(im, g->input[i], &position) && all;
     return ok && all;
 }
 

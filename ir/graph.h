@@ -345,6 +345,7 @@ struct Value {
     Node **users;           /* nodes that read it, one entry a use; see graph_index */
     int n_users;
     bool is_input, is_output; /* of the graph */
+    int position;             /* of an input: among the model's, frozen ones counted */
     Layout layout;
     Place place;
 };
