@@ -186,6 +186,9 @@ bool attr_int_list(Importer *im, const Onnx__NodeProto *p, const char *name, con
                    size_t *count);
 bool attr_floats(Importer *im, const Onnx__NodeProto *p, const char *name, const float **values,
                  size_t *count);
+/* A list of texts, in the arena. */
+bool attr_strings(Importer *im, const Onnx__NodeProto *p, const char *name,
+                  const char *const **values, size_t *count);
 /* The tensor's message. */
 bool attr_tensor(Importer *im, const Onnx__NodeProto *p, const char *name,
                  const Onnx__TensorProto **value);

@@ -169,6 +169,22 @@ bool attr_floats(Importer *im, const Onnx__NodeProto *p, const char *name, const
     return true;
 }
 
+bool attr_strings(Importer *im, const Onnx__NodeProto *p, const char *name,
+                  const char *const **values, size_t *count)
+{
+    const Onnx__AttributeProto *a;
+    if (!find_typed(im, p, name, ATTR_STRINGS, &a))
+        return false;
+    if (a == NULL)
+        return true;
+    const char **list = ARENA_ARRAY(im->arena, const char *, a->n_strings);
+    for (size_t i = 0; i < a->n_strings; i++)
+        list[i] = attr_text(im, a->strings[i]);
+    *values = list;
+    *count = a->n_strings;
+    return true;
+}
+
 bool attr_tensor(Importer *im, const Onnx__NodeProto *p, const char *name,
                  const Onnx__TensorProto **value)
 {

@@ -243,6 +243,40 @@ typedef struct FoldParams { /* Col2Im: kernel, strides, dilations and pads; the 
     int64_t image[MAX_SPATIAL];
 } FoldParams;
 
+/* Functions of LSTM, GRU and RNN. */
+typedef enum RnnFunction {
+    RNN_RELU,
+    RNN_TANH,
+    RNN_SIGMOID,
+    RNN_AFFINE, /* alpha * x + beta */
+    RNN_LEAKY_RELU,
+    RNN_THRESHOLDED_RELU,
+    RNN_SCALED_TANH, /* alpha * tanh(beta * x) */
+    RNN_HARD_SIGMOID,
+    RNN_ELU,
+    RNN_SOFTSIGN,
+    RNN_SOFTPLUS
+} RnnFunction;
+
+typedef struct RnnActivation {
+    RnnFunction f;
+    double alpha, beta;
+} RnnActivation;
+
+typedef enum RnnCell { RNN_CELL, GRU_CELL, LSTM_CELL } RnnCell;
+
+typedef struct RnnParams { /* LSTM GRU RNN Recurrence */
+    RnnCell cell;
+    int64_t hidden;                 /* 0 before inference: as the weights say */
+    int directions;                 /* 1 or 2; the second one runs backwards, */
+    bool reverse;                   /*   and so does the only one if it is `reverse` */
+    RnnActivation activation[2][3]; /* of each direction: f, g, h in ONNX's order */
+    double clip;                    /* of what goes into them: -clip … clip; may be infinite */
+    bool batch_first;               /* layout = 1 */
+    bool linear_before_reset;       /* GRU */
+    bool input_forget;              /* LSTM: the forget gate is 1 - the input gate */
+} RnnParams;
+
 typedef union Params {
     ConvParams conv;
     PoolParams pool;
@@ -252,6 +286,7 @@ typedef union Params {
     NormParams norm;
     ReduceParams reduce;
     LineParams line;
+    RnnParams rnn;
     PermParams perm;
     PadParams pad;
     SliceParams slice;

@@ -213,6 +213,45 @@ static void write_line(Text *t, const Node *n)
         put_int(t, "reverse", 1);
 }
 
+static const char *rnn_function(RnnFunction f)
+{
+    static const char *const names[] = {
+        [RNN_RELU] = "Relu",
+        [RNN_TANH] = "Tanh",
+        [RNN_SIGMOID] = "Sigmoid",
+        [RNN_AFFINE] = "Affine",
+        [RNN_LEAKY_RELU] = "LeakyRelu",
+        [RNN_THRESHOLDED_RELU] = "ThresholdedRelu",
+        [RNN_SCALED_TANH] = "ScaledTanh",
+        [RNN_HARD_SIGMOID] = "HardSigmoid",
+        [RNN_ELU] = "Elu",
+        [RNN_SOFTSIGN] = "Softsign",
+        [RNN_SOFTPLUS] = "Softplus",
+    };
+    return f <= RNN_SOFTPLUS ? names[f] : "?";
+}
+
+static void write_rnn(Text *t, const Node *n)
+{
+    const RnnParams *p = &n->params.rnn;
+    int each = p->cell == LSTM_CELL ? 3 : p->cell == GRU_CELL ? 2 : 1;
+    put_int(t, "hidden_size", p->hidden);
+    if (p->directions == 2 || p->reverse)
+        put_string(t, "direction", p->directions == 2 ? "bidirectional" : "reverse");
+    attribute(t, "activations");
+    for (int i = 0; i < each * p->directions && p->directions <= 2; i++)
+        text_add(t, "%s\"%s\"", i ? "," : "[", rnn_function(p->activation[i / each][i % each].f));
+    text_add(t, "]");
+    if (isfinite(p->clip))
+        put_float(t, "clip", p->clip);
+    if (p->batch_first)
+        put_int(t, "layout", 1);
+    if (p->linear_before_reset)
+        put_int(t, "linear_before_reset", 1);
+    if (p->input_forget)
+        put_int(t, "input_forget", 1);
+}
+
 static void write_perm(Text *t, const Node *n)
 {
     int64_t perm[MAX_RANK];
@@ -392,7 +431,7 @@ static const struct {
     {"depth", write_depth},       {"index", write_index},       {"diagonal", write_diagonal},
     {"sequence", write_sequence}, {"suppress", write_suppress}, {"sample", write_sample},
     {"roi", write_roi},           {"fold", write_fold},         {"quant", write_quant},
-    {"reduce", write_reduce},     {"line", write_line},
+    {"rnn", write_rnn},           {"reduce", write_reduce},     {"line", write_line},
 };
 
 const char *op_attributes(Arena *a, const Node *n)

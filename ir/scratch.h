@@ -26,4 +26,12 @@ static inline int64_t topk_scratch_bytes(int64_t k)
     return 2 * topk_chunk(k) * (8 + 4);
 }
 
+/* Recurrence: one state of all sequences; RECURRENCE_STATES of them are kept. */
+enum { RECURRENCE_STATES = 4 };
+
+static inline int64_t recurrence_state_bytes(int64_t batch, int64_t hidden)
+{
+    return 8 * batch * hidden;
+}
+
 #endif

@@ -32,6 +32,7 @@ bool passes_run(Graph *g, const PassOptions *o, bool *stopped);
 const Pass *pass_at(int i);
 
 /* The passes, in the order of the pipeline. */
+bool pass_expand(Graph *g, const PassOptions *o);
 bool pass_legalize(Graph *g, const PassOptions *o);
 bool pass_simplify(Graph *g, const PassOptions *o);
 bool pass_fold(Graph *g, const PassOptions *o);

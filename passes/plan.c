@@ -258,6 +258,14 @@ static void plan_topk(Node *n)
     n->plan.why = "sorting network";
 }
 
+static void plan_recurrence(Node *n)
+{
+    const RnnParams *p = &n->params.rnn;
+    int64_t batch = n->in[0]->shape.dim[p->batch_first ? 0 : 1];
+    n->plan.scratch_bytes = RECURRENCE_STATES * recurrence_state_bytes(batch, p->hidden);
+    n->plan.why = "the input of all steps is one product";
+}
+
 bool pass_plan(Graph *g, const PassOptions *o)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -267,6 +275,8 @@ bool pass_plan(Graph *g, const PassOptions *o)
             plan_arg(n);
         else if (n->op == OP_TopK)
             plan_topk(n);
+        else if (n->op == OP_Recurrence)
+            plan_recurrence(n);
         else if (n->out[0]->dtype != DT_F32)
             n->plan.lanes = 1;
         else if (n->op == OP_Conv)

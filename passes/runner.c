@@ -9,6 +9,7 @@
 #include <time.h>
 
 static const Pass pipeline[] = {
+    {"expand", "turn what is composed of other operators into those", pass_expand},
     {"legalize", "compute in f32 what is stored in 16 bits", pass_legalize},
     {"simplify", "remove what computes nothing; explicit transposes", pass_simplify},
     {"fold", "compute nodes with constant operands", pass_fold},

@@ -142,6 +142,22 @@ static Value *fitting(Chance *c, Graph *g, OpKind op, int i, const Value *first)
     return shape_checked_numel(&s, &numel) ? graph_value(g, NULL, first->dtype, &s) : NULL;
 }
 
+/* Input and weights of 12 rows of gates: 12, 4 or 3 hidden units, as the cell has it. */
+static Value *rnn_operand(Chance *c, Graph *g, OpKind op, int i)
+{
+    static const int hidden[] = {12, 4, 3};
+    int h = hidden[below(c, 3)];
+    Shape x = {3, {below(c, 4), 1 + below(c, 2), 4}}, w = {3, {1, 12, 4}}, r = {3, {1, 12, h}};
+    if (op == OP_Recurrence) {
+        x.dim[2] = 12;
+        w = (Shape){3, {1, h, 12}};
+    }
+    bool rnn = op == OP_LSTM || op == OP_GRU || op == OP_RNN || op == OP_Recurrence;
+    if (!rnn || i > (op == OP_Recurrence ? 1 : 2) || below(c, 16) == 0)
+        return NULL;
+    return graph_value(g, NULL, DT_F32, i == 0 ? &x : i == 1 ? &w : &r);
+}
+
 /* What the operands of quantised operators are, a letter an operand: q integers shaped like the
  * first, w a weight of it, m a second factor, s a scale, z a zero point, b a bias, f real numbers,
  * t a table. */
@@ -330,6 +346,21 @@ static void random_reduce(Chance *c, Params *p)
         p->reduce.axes[i] = below(c, 2) ? i : number(c);
 }
 
+static void random_rnn(Chance *c, Params *p)
+{
+    RnnParams *r = &p->rnn;
+    r->cell = (RnnCell)below(c, 3);
+    r->hidden = below(c, 3) ? 0 : number(c);
+    r->directions = 1 + below(c, 2);
+    r->reverse = below(c, 2);
+    for (int i = 0; i < 6; i++)
+        r->activation[i / 3][i % 3] = (RnnActivation){(RnnFunction)below(c, 11), real(c), real(c)};
+    r->clip = real(c);
+    r->batch_first = below(c, 2);
+    r->linear_before_reset = below(c, 2);
+    r->input_forget = below(c, 2);
+}
+
 static void random_line(Chance *c, Params *p)
 {
     p->line = (LineParams){number(c),   below(c, 2), below(c, 2), below(c, 2),    below(c, 2),
@@ -452,7 +483,7 @@ static const struct {
     {"quant", random_quant},       {"depth", random_depth},       {"index", random_index},
     {"diagonal", random_diagonal}, {"sequence", random_sequence}, {"suppress", random_suppress},
     {"sample", random_sample},     {"roi", random_roi},           {"fold", random_fold},
-    {"reduce", random_reduce},     {"line", random_line},
+    {"reduce", random_reduce},     {"line", random_line},         {"rnn", random_rnn},
 };
 
 /* ---- one node ---- */
@@ -466,7 +497,9 @@ static Node *random_node(Chance *c, Graph *g, OpKind op)
     int n_in = info->in_min + below(c, most - info->in_min + 1);
     int n_out = info->out_max == info->out_min ? info->out_min : 1 + below(c, MAX_OUT);
     for (int i = 0; i < n_in; i++) {
-        in[i] = fitting(c, g, op, i, in[0]);
+        in[i] = rnn_operand(c, g, op, i);
+        if (in[i] == NULL)
+            in[i] = fitting(c, g, op, i, in[0]);
         if (in[i] == NULL)
             in[i] = quantised_fitting(c, g, op, i, i ? in[0] : NULL);
         if (in[i] == NULL)
