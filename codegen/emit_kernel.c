@@ -320,8 +320,13 @@ static void print_for(Printer *p, int indent, const KStmt *s)
     Names *outside = enter(p);
     const char *name = name_give(&p->names, v, v->name);
     Text head = text_new(p->arena);
-    text_add(&head, "for (ptrdiff_t %s = %s; %s < %s; %s", name, int_literal(p->arena, v->lo), name,
-             int_literal(p->arena, v->hi), name);
+    text_add(&head, "for (ptrdiff_t %s = %s; %s < %s", name, int_literal(p->arena, v->lo), name,
+             int_literal(p->arena, v->hi));
+    if (s->expr) {
+        text_add(&head, " && %s < ", name);
+        print_expr(p, &head, s->expr, BIND_ANY);
+    }
+    text_add(&head, "; %s", name);
     text_add(&head, v->step == 1 ? "++) {" : " += %lld) {", (long long)v->step);
     print_block(p, indent, text_str(&head), s->body);
     leave(p, outside);

@@ -93,6 +93,11 @@ static void push_loop(JitBuild *b, const KVar *v, LLVMValueRef value)
     b->loop[b->n_loops++].value = value;
 }
 
+static LLVMValueRef is_below(const JitBuild *b, LLVMValueRef x, LLVMValueRef y)
+{
+    return LLVMBuildICmp(b->at, LLVMIntSLT, x, y, "");
+}
+
 static void build_for(JitBuild *b, const KStmt *s)
 {
     const KVar *v = s->var;
@@ -107,14 +112,20 @@ static void build_for(JitBuild *b, const KStmt *s)
     }
     LLVMBasicBlockRef before = LLVMGetInsertBlock(b->at);
     LLVMBasicBlockRef body = new_block(b), after = new_block(b);
-    LLVMBuildBr(b->at, body);
+    LLVMValueRef limit = s->expr ? jit_expr(b, s->expr) : NULL;
+    if (limit)
+        LLVMBuildCondBr(b->at, is_below(b, constant_i64(b, v->lo), limit), body, after);
+    else
+        LLVMBuildBr(b->at, body);
     LLVMPositionBuilderAtEnd(b->at, body);
     LLVMValueRef i = LLVMBuildPhi(b->at, LLVMInt64TypeInContext(b->context), "");
     push_loop(b, v, i);
     build_block(b, s->body);
     b->n_loops = depth;
     LLVMValueRef next = LLVMBuildNSWAdd(b->at, i, constant_i64(b, v->step), "");
-    LLVMValueRef again = LLVMBuildICmp(b->at, LLVMIntSLT, next, constant_i64(b, v->hi), "");
+    LLVMValueRef again = is_below(b, next, constant_i64(b, v->hi));
+    if (limit)
+        again = LLVMBuildAnd(b->at, again, is_below(b, next, limit), "");
     LLVMValueRef from[] = {constant_i64(b, v->lo), next};
     LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(b->at)};
     LLVMAddIncoming(i, from, blocks, 2);

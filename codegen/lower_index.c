@@ -105,12 +105,6 @@ bool lower_trilu(Lower *lw, const Node *n)
     return lower_emit(lw, n, b, arena_printf(lw->arena, "Trilu %s, %s", dims, side), args);
 }
 
-/* The type that a kernel computes elements of this type in. */
-static KType element_type(const Value *v)
-{
-    return KTYPE(kbase_of_dtype(v->dtype), 1);
-}
-
 bool lower_eye_like(Lower *lw, const Node *n)
 {
     const Value *y = n->out[0];
@@ -118,7 +112,7 @@ bool lower_eye_like(Lower *lw, const Node *n)
     KBuilder *b =
         kb_new(lw->arena, lw->program->target, arena_printf(lw->arena, "eye_like_%s", dims));
     KBuf *out = buf_value(b, "out", y, K_WRITE);
-    KType type = element_type(y);
+    KType type = value_type(y, 1);
     int depth = 0;
     Affine i = nest_loop(b, "i", y->shape.dim[0], 1, &depth);
     Affine j = nest_loop(b, "j", y->shape.dim[1], 1, &depth);
@@ -150,7 +144,7 @@ bool lower_range(Lower *lw, const Node *n)
         x = kb_bin(b, KO_MUL, kb_index(b, i64, i), kb_int(b, i64, tensor_get_i64(delta, 0)));
         x = kb_bin(b, KO_ADD, kb_int(b, i64, tensor_get_i64(start, 0)), x);
     }
-    kb_store(b, out, i, kb_cvt(b, element_type(y), x));
+    kb_store(b, out, i, kb_cvt(b, value_type(y, 1), x));
     nest_close(b, &depth, 0);
     Arg arg = arg_value(lw, y);
     return lower_emit(lw, n, b, arena_printf(lw->arena, "Range of %s", dims), &arg);

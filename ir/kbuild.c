@@ -129,6 +129,17 @@ KVar *kb_for(KBuilder *b, const char *name, int64_t lo, int64_t hi, int64_t step
     return v;
 }
 
+KVar *kb_for_below(KBuilder *b, const char *name, int64_t hi, const KLet *limit)
+{
+    broken_if(hi < 2 || limit->type.base != KT_I64 || limit->type.lanes != 1, b,
+              "a limit that is not of a loop");
+    KExpr *below = kb_use(b, limit);
+    KStmt **at = b->tail[b->depth - 1];
+    KVar *v = kb_for(b, name, 0, hi, 1, KL_SERIAL);
+    (*at)->expr = below;
+    return v;
+}
+
 void kb_if(KBuilder *b, Affine cond)
 {
     int64_t lo, hi;

@@ -211,7 +211,7 @@ struct KExpr {
 /* ---- statements ---- */
 
 typedef enum KStmtKind {
-    KS_FOR,   /* for var: body */
+    KS_FOR,   /* for var: body; with `expr`, an i64 scalar, only while var < expr */
     KS_REG,   /* declares `reg`, uninitialised */
     KS_SET,   /* reg[idx] = expr */
     KS_LET,   /* let = expr */
@@ -301,6 +301,9 @@ KBuf *kb_buf(KBuilder *b, const char *name, KBase base, int64_t n, KAccess acces
 Kernel *kb_finish(KBuilder *b, const char *note);
 
 KVar *kb_for(KBuilder *b, const char *name, int64_t lo, int64_t hi, int64_t step, KLoop loop);
+/* `for name = 0, 1, … < hi` that ends early at `limit`, an i64 known at run time. Serial; hi > 1.
+ */
+KVar *kb_for_below(KBuilder *b, const char *name, int64_t hi, const KLet *limit);
 /* Opens `if (cond >= 0)`. A condition that always holds opens a plain block. */
 void kb_if(KBuilder *b, Affine cond);
 void kb_end(KBuilder *b); /* closes the innermost FOR or IF */

@@ -176,6 +176,10 @@ static void put_for(Dump *t, const KStmt *s)
     if (s->var->step != 1)
         put(t, " step %" PRId64, s->var->step);
     put(t, "%s", kind[s->loop]);
+    if (s->expr) {
+        put(t, " below ");
+        put_expr(t, s->expr);
+    }
     put_body(t, s->body);
 }
 

@@ -154,6 +154,7 @@ static void put_stmts(Tokens *t, const KStmt *s)
             put(t, s->var->hi);
             put(t, s->var->step);
             put(t, s->loop);
+            put(t, s->expr != NULL);
             break;
         case KS_REG:
             put_name(t, s->reg);

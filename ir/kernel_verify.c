@@ -250,6 +250,9 @@ static bool check_for(Verifier *v, const KStmt *s)
     const Scope *scope = v->scope;
     if (s->loop == KL_PARALLEL && v->depth != 0)
         return fail(v, "parallel loop %s is not outermost", s->var->name);
+    if (s->expr &&
+        (s->loop != KL_SERIAL || s->expr->type.base != KT_I64 || s->expr->type.lanes != 1))
+        return fail(v, "loop %s has a limit that is no i64, or is not serial", s->var->name);
     if (s->loop == KL_UNROLL && v->unrolled)
         return fail(v, "loop %s is still to be unrolled", s->var->name);
     if (s->var->lo >= s->var->hi) /* never runs: nothing inside can go wrong */

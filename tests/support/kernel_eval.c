@@ -371,9 +371,14 @@ static void eval_for(Eval *ev, const KStmt *s)
     int64_t trips = v->hi > v->lo ? (v->hi - v->lo + v->step - 1) / v->step : 0;
     ARENA_PUSH(ev->arena, ev, vars, n_vars, cap_vars, slot);
     int at = ev->n_vars - 1;
+    Val limit;
+    if (s->expr)
+        eval_expr(ev, s->expr, &limit);
     for (int64_t i = 0; i < trips; i++) {
         int64_t k = s->loop == KL_PARALLEL ? trips - 1 - i : i;
         ev->vars[at].value = v->lo + k * v->step;
+        if (s->expr && ev->vars[at].value >= limit.lane[0].i)
+            break;
         eval_block(ev, s->body);
     }
     ev->n_vars = at;
