@@ -1,8 +1,8 @@
 /* expand: operators that are compositions become what they are composed of.
  *
- * In: the graph as imported. Out: a graph without LSTM, GRU, RNN; reductions over all pixels
- * as global pools. The rules are a table by operator; what they make is inferred at once. Constant
- * operands that a rule reshapes or transposes are computed by the fold pass. */
+ * In: the graph as imported. Out: a graph without LSTM, GRU, RNN. The rules are a table by
+ * operator; what they make is inferred at once. Constant operands that a rule reshapes or
+ * transposes are computed by the fold pass. */
 #include "passes/expand.h"
 
 #include <string.h>
@@ -45,35 +45,6 @@ void expand_become(Graph *g, Node *n, OpKind op, Value *const *in, int n_in)
         node_add_input(g, n, in[i]);
 }
 
-/* ---- reductions ---- */
-
-/* The mean or maximum over all axes behind the channels is a global pool, which reads blocked
- * layouts, too. */
-static bool expand_global_pool(Graph *g, Node *n)
-{
-    const ReduceParams *p = &n->params.reduce;
-    Value *x = n->in[0];
-    int rank = x->shape.rank;
-    bool pixels = rank >= 3 && p->n_axes == rank - 2 && dtype_is_float(x->dtype) &&
-                  shape_range_numel(&x->shape, 2, rank) > 0;
-    for (int i = 0; i < p->n_axes; i++)
-        pixels = pixels && p->axes[i] == 2 + i;
-    if (!pixels)
-        return true;
-    OpKind pool = n->op == OP_ReduceMean ? OP_GlobalAveragePool : OP_GlobalMaxPool;
-    if (p->keepdims) {
-        expand_become(g, n, pool, &x, 1);
-        return true;
-    }
-    Value *pooled = expand_emit(g, n, pool, NULL, &x, 1);
-    if (pooled == NULL)
-        return false;
-    expand_become(g, n, OP_Reshape, (Value *[]){pooled, shape_constant(g, NULL, &n->out[0]->shape)},
-                  2);
-    n->params.shape.allow_zero = true;
-    return true;
-}
-
 /* ---- the pass ---- */
 
 static const struct {
@@ -83,8 +54,6 @@ static const struct {
     {OP_LSTM, expand_rnn},
     {OP_GRU, expand_rnn},
     {OP_RNN, expand_rnn},
-    {OP_ReduceMean, expand_global_pool},
-    {OP_ReduceMax, expand_global_pool},
 };
 
 static bool apply_rule(Graph *g, Node *n)

@@ -17,6 +17,8 @@ typedef bool (*FuseRule)(Fuse *f, Node *n);
 
 /* fuse_pad.c: `n`, a Conv or a pool, takes over the padding of the Pad that makes its operand. */
 bool fuse_pad(Fuse *f, Node *n);
+/* fuse_global_pool.c: `n`, a reduction over all pixels, becomes a global pool. */
+bool fuse_global_pool(Fuse *f, Node *n);
 /* fuse_weights.c: `n` scales or shifts every channel by constants: the convolution or product in
  * front takes that into its weights and bias. */
 bool fuse_weights(Fuse *f, Node *n);
