@@ -54,6 +54,9 @@ KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access);
 KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access);
 /* `value` as an element of type `t`, in the form that buf_moved buffers hold. */
 KExpr *moved_const(KBuilder *b, DType t, double value, int lanes);
+/* A float (scalar) as an integer of type `t`, in its compute type: truncated, and what does not fit
+ * becomes the nearest end of the range. */
+KExpr *saturated(KBuilder *b, DType t, KExpr *x);
 /* The type that elements of a value are computed with. */
 KType value_type(const Value *v, int lanes);
 

@@ -32,8 +32,8 @@ static void make_tables(Lower *lw, const Node *n, Tensor **scale, Tensor **shift
     const Value *x = n->in[0];
     int64_t c = x->shape.dim[1], block = x->layout.block > 1 ? x->layout.block : 1;
     Shape padded = {1, {(c + block - 1) / block * block}};
-    *scale = tensor_new(lw->arena, DT_F32, &padded);
-    *shift = tensor_new(lw->arena, DT_F32, &padded);
+    *scale = tensor_new(lw->arena, x->dtype, &padded);
+    *shift = tensor_new(lw->arena, x->dtype, &padded);
     for (int64_t i = 0; i < c; i++) {
         double variance = tensor_get_f64(n->in[4]->constant, i);
         double k = tensor_get_f64(n->in[1]->constant, i) / sqrt(variance + n->params.norm.epsilon);
@@ -66,10 +66,8 @@ static KExpr *from_statistics(const void *user, Lower *lw, KBuilder *b, KExpr *c
 bool lower_batch_norm(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
-    if (in->dtype != DT_F32 || n->n_out > 1)
-        return node_unsupported(lw->graph, n,
-                                n->n_out > 1 ? "it is in training mode"
-                                             : "it has no kernel but for float");
+    if (n->n_out > 1)
+        return node_unsupported(lw->graph, n, "it is in training mode");
     static const char *const names[] = {"x", "scale", "bias", "mean", "variance"};
     Nest nest, tail;
     int64_t stride[NEST_AXES];

@@ -166,7 +166,7 @@ static void open_tile(Direct *d, Tile *t)
 {
     KBuilder *b = d->b;
     int pixels = t->rows * t->width;
-    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, d->lanes), 2, pixels, d->tile_n);
+    t->acc = kb_reg(b, "acc", value_type(d->node->out[0], d->lanes), 2, pixels, d->tile_n);
     for (int v = 0; v < d->tile_n; v++) {
         const KLet *bias = NULL;
         if (d->bias) {
@@ -177,7 +177,8 @@ static void open_tile(Direct *d, Tile *t)
             bias = kb_let(b, "bias_v", kb_load(b, d->bias, at, d->lanes));
         }
         for (int p = 0; p < pixels; p++)
-            kb_set2(b, t->acc, aff(p), aff(v), bias ? kb_use(b, bias) : kb_f32(b, 0.0, d->lanes));
+            kb_set2(b, t->acc, aff(p), aff(v),
+                    bias ? kb_use(b, bias) : kb_const(b, t->acc->type, 0));
     }
 }
 

@@ -164,18 +164,25 @@ static Coord tile_coord(const Gemm *g, Affine row, Affine col, int lanes, int ac
     return at;
 }
 
-/* alpha * x + beta * C, epilogue, store. */
+/* alpha * x + beta * C, epilogue, store. Integers are scaled in double, where alpha or beta asks
+ * for that, and what does not fit becomes the nearest end of their range. */
 static void store_result(Gemm *g, KExpr *x, const Coord *at)
 {
     KBuilder *b = g->b;
+    const KType type = x->type;
+    bool scaled = (!g->packed && g->alpha != 1.0) || (g->c && g->beta != 1.0);
+    if (scaled && !kbase_is_float(type.base))
+        x = kb_cvt(b, KTYPE(KT_F64, 1), x);
     if (!g->packed && g->alpha != 1.0)
-        x = kb_bin(b, KO_MUL, x, kb_f32(b, g->alpha, at->lanes));
+        x = kb_bin(b, KO_MUL, x, kb_const(b, x->type, g->alpha));
     if (g->c) {
-        KExpr *c = coord_load(b, g->c, g->c_value, at);
+        KExpr *c = kb_cvt(b, x->type, coord_load(b, g->c, g->c_value, at));
         if (g->beta != 1.0)
-            c = kb_bin(b, KO_MUL, c, kb_f32(b, g->beta, at->lanes));
+            c = kb_bin(b, KO_MUL, c, kb_const(b, x->type, g->beta));
         x = kb_bin(b, KO_ADD, x, c);
     }
+    if (x->type.base != type.base)
+        x = saturated(b, g->node->out[0]->dtype, x);
     epilogue_store(g->lw, b, &g->epilogue, g->y, x, at);
 }
 
@@ -204,7 +211,7 @@ static Affine a_index(const Gemm *g, const GemmTile *t, int row, Affine k)
 static void open_tile(Gemm *g, GemmTile *t)
 {
     KBuilder *b = g->b;
-    t->acc = kb_reg(b, "acc", KTYPE(KT_F32, g->lanes), 2, t->rows, t->vectors);
+    t->acc = kb_reg(b, "acc", value_type(g->node->out[0], g->lanes), 2, t->rows, t->vectors);
     for (int v = 0; v < t->vectors; v++) {
         const KLet *bias = NULL;
         if (g->bias) {
@@ -212,7 +219,8 @@ static void open_tile(Gemm *g, GemmTile *t)
             bias = kb_let(b, "bias_v", kb_load(b, g->bias, at, g->lanes));
         }
         for (int r = 0; r < t->rows; r++)
-            kb_set2(b, t->acc, aff(r), aff(v), bias ? kb_use(b, bias) : kb_f32(b, 0.0, g->lanes));
+            kb_set2(b, t->acc, aff(r), aff(v),
+                    bias ? kb_use(b, bias) : kb_const(b, t->acc->type, 0));
     }
 }
 
@@ -402,8 +410,6 @@ static bool lower_product(Gemm *g)
     const Node *n = g->node;
     g->packed = n->plan.packed_weight != NULL;
     set_tiles(g);
-    if (n->out[0]->dtype != DT_F32)
-        return node_unsupported(lw->graph, n, "element type %s", dtype_name(n->out[0]->dtype));
     Arg args[MAX_KERNEL_BUFFERS];
     const char *name = arena_printf(lw->arena, "gemm_%lldx%lldx%lld", (long long)g->m,
                                     (long long)g->k, (long long)g->n);

@@ -27,7 +27,7 @@ static KExpr *result(const Global *g, KExpr *x)
 {
     if (!g->average)
         return x;
-    return kb_bin(g->b, KO_MUL, x, kb_f32(g->b, 1 / (double)g->pixels, x->type.lanes));
+    return kb_bin(g->b, KO_MUL, x, kb_const(g->b, x->type, 1 / (double)g->pixels));
 }
 
 /* Accumulates `count` vectors of g->lanes elements from `at` and returns the vector of all. */
@@ -35,7 +35,7 @@ static KExpr *accumulate(const Global *g, Affine at, int64_t count, int *depth)
 {
     KBuilder *b = g->b;
     int used = count < ACCUMULATORS ? (int)count : ACCUMULATORS, outer = *depth;
-    const KReg *acc = kb_reg(b, "acc", KTYPE(KT_F32, g->lanes), 1, used, 0);
+    const KReg *acc = kb_reg(b, "acc", KTYPE(kbase_compute(g->in->base), g->lanes), 1, used, 0);
     for (int i = 0; i < used; i++) /* the first vectors start the accumulators */
         kb_set1(b, acc, aff(i), kb_load(b, g->in, aff_addc(at, (int64_t)i * g->lanes), g->lanes));
     int64_t rest = count - used, whole = rest / used * used;
@@ -83,7 +83,7 @@ static void emit_planes(Global *g, int64_t planes, int lanes)
     KBuilder *b = g->b;
     int depth = 0;
     Affine plane = nest_loop(b, "plane", planes, 1, &depth);
-    const KReg *acc = kb_reg(b, "total", KTYPE(KT_F32, 1), 0, 0, 0);
+    const KReg *acc = kb_reg(b, "total", KTYPE(kbase_compute(g->in->base), 1), 0, 0, 0);
     int64_t done = 0;
     for (int width = lanes; width >= 1; width /= 2) {
         int64_t count = (g->pixels - done) / width;
@@ -121,8 +121,6 @@ static void open_kernel(Lower *lw, const Node *n, Global *g, const char *suffix)
 bool lower_global_pool(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
-    if (in->dtype != DT_F32)
-        return node_unsupported(lw->graph, n, "it has no kernel for %s", dtype_name(in->dtype));
     if (in->layout.block <= 1 && out->layout.block > 1)
         return node_unsupported(lw->graph, n, "its input is plain and its output blocked");
     Global g = {.average = n->op == OP_GlobalAveragePool,
@@ -130,7 +128,7 @@ bool lower_global_pool(Lower *lw, const Node *n)
     int64_t block = in->layout.block, channels = in->shape.dim[1];
     if (block <= 1) {
         open_kernel(lw, n, &g, "");
-        emit_planes(&g, in->shape.dim[0] * channels, lw->program->target->lanes);
+        emit_planes(&g, in->shape.dim[0] * channels, lanes_of(lw->program->target, g.in->base));
         return emit(lw, n, &g, "");
     }
     g.lanes = (int)block;

@@ -28,7 +28,7 @@ static KExpr *normalise(const Lrn *e, KExpr *x, KExpr *sum)
     KType t = x->type;
     double k = e->p->alpha / (double)e->p->size, beta = e->p->beta;
     KExpr *base = kb_fma(b, sum, kb_const(b, t, k), kb_const(b, t, e->p->bias));
-    if (beta == 0.75 && k >= 0 && e->p->bias >= FLT_MIN) {
+    if (t.base == KT_F32 && beta == 0.75 && k >= 0 && e->p->bias >= FLT_MIN) {
         const KLet *r = kb_let(b, "root", vmath(e->lw, b, VM_ROOT4, base, NULL));
         KExpr *square = kb_bin(b, KO_MUL, kb_use(b, r), kb_use(b, r));
         return kb_bin(b, KO_MUL, x, kb_bin(b, KO_MUL, square, kb_use(b, r)));
@@ -45,7 +45,7 @@ static KExpr *normalise(const Lrn *e, KExpr *x, KExpr *sum)
 static void emit_plain_vector(Lrn *e, Affine image, Affine c, Affine i, int lanes, int active)
 {
     KBuilder *b = e->b;
-    KType type = KTYPE(KT_F32, lanes);
+    KType type = KTYPE(kbase_compute(e->in->base), lanes);
     const KReg *sum = kb_reg(b, "sum", type, 0, 0, 0);
     kb_set(b, sum, kb_const(b, type, 0));
     Affine k = aff_var(kb_for(b, "k", -e->before, e->after + 1, 1, KL_SERIAL));
@@ -194,8 +194,8 @@ static bool lower_blocked(Lrn *e, const Node *n)
 bool lower_lrn(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
-    if (in->dtype != DT_F32 || in->layout.block != out->layout.block)
-        return node_unsupported(lw->graph, n, "it has no kernel but for float in one layout");
+    if (in->layout.block != out->layout.block)
+        return node_unsupported(lw->graph, n, "its input and output differ in layout");
     const NormParams *p = &n->params.norm;
     Lrn e = {.lw = lw, .p = p, .before = (p->size - 1) / 2, .channels = in->shape.dim[1]};
     e.after = p->size - 1 - e.before;
@@ -204,8 +204,8 @@ bool lower_lrn(Lower *lw, const Node *n)
         e.lanes = in->layout.block;
         return lower_blocked(&e, n);
     }
-    e.lanes = lw->program->target->lanes;
     open_kernel(&e, n, "");
+    e.lanes = lanes_of(lw->program->target, e.in->base);
     emit_plain(&e, in->shape.dim[0]);
     return emit(&e, n);
 }

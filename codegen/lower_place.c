@@ -124,6 +124,18 @@ KExpr *moved_const(KBuilder *b, DType t, double value, int lanes)
     return kb_int(b, type, moved == KT_I32 ? (int32_t)bits : bits);
 }
 
+KExpr *saturated(KBuilder *b, DType t, KExpr *x)
+{
+    const KBase memory = kbase_of_dtype(t), compute = kbase_compute(memory);
+    KExpr *y = kb_cvt(b, KTYPE(compute, 1), x);
+    if (memory == compute) /* the conversion saturates */
+        return y;
+    int bits = 8 * (int)dtype_size(t);
+    bool is_signed = t == DT_I8 || t == DT_I16;
+    int64_t lo = is_signed ? -(INT64_C(1) << (bits - 1)) : 0;
+    return kb_clamp(b, y, lo, (INT64_C(1) << (is_signed ? bits - 1 : bits)) - 1);
+}
+
 KType value_type(const Value *v, int lanes)
 {
     return KTYPE(kbase_compute(kbase_of_dtype(v->dtype)), lanes);

@@ -225,8 +225,7 @@ static bool check(const Pool *p, const Value *in, const Value *out)
         return node_unsupported(g, p->node, "its input and output differ in layout");
     bool max = p->node->op == OP_MaxPool;
     DType t = in->dtype;
-    bool ok =
-        t == DT_F32 || (t == DT_F64 && p->node->op != OP_LpPool) || (max && dtype_is_integer(t));
+    bool ok = dtype_is_float(t) || (max && dtype_is_integer(t));
     return ok || node_unsupported(g, p->node, "it has no kernel for %s", dtype_name(t));
 }
 

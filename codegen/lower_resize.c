@@ -36,9 +36,16 @@ typedef struct Resize {
     const KReg *acc;
 } Resize;
 
+/* What is blended is computed in floats: integers in f64. */
+static KBase blend_base(const Resize *r)
+{
+    KBase base = kbase_compute(r->out->base);
+    return r->p->mode == RESIZE_NEAREST || kbase_is_float(base) ? base : KT_F64;
+}
+
 static KType lane_type(const Resize *r)
 {
-    return KTYPE(kbase_compute(r->out->base), r->lanes);
+    return KTYPE(blend_base(r), r->lanes);
 }
 
 /* ---- tables in the blob ---- */
@@ -59,7 +66,8 @@ static void add_tables(Resize *r, ResizeAxis *x, int64_t step)
         tensor_set_i64(index, i, t->index[i] * step);
     x->index = add_table(r, "index", index);
     if (t->weight) {
-        Tensor *weight = tensor_new(r->lw->arena, DT_F32, &all);
+        DType type = blend_base(r) == KT_F64 ? DT_F64 : DT_F32;
+        Tensor *weight = tensor_new(r->lw->arena, type, &all);
         for (int64_t i = 0; i < all.dim[0]; i++)
             tensor_set_f64(weight, i, t->weight[i]);
         x->weight = add_table(r, "weight", weight);
@@ -82,6 +90,7 @@ static void emit_blend(const Resize *r, KExpr *offset, KExpr *weight)
     Affine base = aff_add(aff_mul(r->plane, r->in_pixels * r->pixel), r->inner);
     KExpr *at = kb_clamp(b, offset, 0, r->in_pixels - 1);
     KExpr *x = kb_load_dyn(b, r->in, base, at, r->pixel, r->lanes, r->active);
+    x = kb_cvt(b, lane_type(r), x);
     if (weight)
         x = kb_fma(b, kb_splat(b, weight, r->lanes), x, kb_get(b, r->acc));
     kb_set(b, r->acc, x);
@@ -151,12 +160,14 @@ static void emit_vector(Resize *r, Affine inner, int lanes, int active)
     KExpr *x = kb_get(b, r->acc);
     if (r->extrapolates)
         x = extrapolated(r, x);
+    if (x->type.base != kbase_compute(r->out->base))
+        x = saturated(b, r->node->out[0]->dtype, x);
     kb_store_tail(b, r->out, aff_add(aff_mul(at, r->pixel), inner), x, active);
 }
 
 static void emit_pixel(Resize *r, int depth)
 {
-    int wide = lanes_for(r->pixel, lanes_of(kb_target(r->b), r->out->base)), outer = depth;
+    int wide = lanes_for(r->pixel, lanes_of(kb_target(r->b), blend_base(r))), outer = depth;
     int64_t whole = r->pixel / wide * wide;
     if (whole > 0) {
         Affine i = nest_loop(r->b, "i", whole, wide, &depth);
@@ -178,7 +189,7 @@ static void load_entries(const Resize *r, ResizeAxis *x)
     int taps = (int)x->table.taps;
     x->at = kb_reg(b, "at", KTYPE(KT_I32, 1), 1, taps, 0);
     if (x->weight)
-        x->w = kb_reg(b, "w", KTYPE(KT_F32, 1), 1, taps, 0);
+        x->w = kb_reg(b, "w", KTYPE(blend_base(r), 1), 1, taps, 0);
     for (int k = 0; k < taps; k++) {
         Affine at = aff_addc(aff_mul(x->o, taps), k);
         kb_set1(b, x->at, aff(k), kb_load(b, x->index, at, 1));
@@ -274,8 +285,7 @@ static bool check(Lower *lw, const Node *n)
     const Value *in = n->in[0], *out = n->out[0];
     if (in->layout.block != out->layout.block && (in->layout.block > 1 || out->layout.block > 1))
         return node_unsupported(lw->graph, n, "its input and output differ in layout");
-    return in->dtype == DT_F32 || n->params.resize.mode == RESIZE_NEAREST ||
-           node_unsupported(lw->graph, n, "it has no kernel for %s", dtype_name(in->dtype));
+    return true;
 }
 
 bool lower_resize(Lower *lw, const Node *n)

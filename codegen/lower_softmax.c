@@ -42,7 +42,7 @@ static KExpr *mask(const Softmax *s, KExpr *x, int active, double value)
         return x;
     for (int l = 0; l < s->lanes; l++)
         order[l] = l < active ? l : s->lanes + l;
-    return kb_shuf(s->b, x, kb_f32(s->b, value, s->lanes), order, s->lanes);
+    return kb_shuf(s->b, x, kb_const(s->b, x->type, value), order, s->lanes);
 }
 
 static void step_max(const Softmax *s, const KLet *unused, Affine at, int active)
@@ -93,7 +93,7 @@ static void walk(Softmax *s, Step step, const KLet *k, int active)
 static void emit_line(Softmax *s, int active)
 {
     KBuilder *b = s->b;
-    KType type = KTYPE(KT_F32, s->lanes);
+    KType type = KTYPE(kbase_compute(s->in->base), s->lanes);
     bool along = s->inner == 1;
     s->most = kb_reg(b, "most", type, 0, 0, 0);
     s->sum = kb_reg(b, "sum", type, 0, 0, 0);
@@ -146,13 +146,14 @@ bool lower_softmax(Lower *lw, const Node *n)
     const Value *in = n->in[0], *out = n->out[0];
     const AxisParams *p = &n->params.axis;
     int axis = (int)p->axis, rank = in->shape.rank;
-    if (in->dtype != DT_F32 || in->layout.block > 1 || out->layout.block > 1)
-        return node_unsupported(lw->graph, n, "it has no kernel but for plain float");
+    if (in->layout.block > 1 || out->layout.block > 1)
+        return node_unsupported(lw->graph, n, "it has no kernel but for plain layouts");
     Softmax s = {.lw = lw, .logarithm = n->op == OP_LogSoftmax};
     int end = p->coerce_2d ? rank : axis + 1;
     s.n = shape_range_numel(&in->shape, axis, end);
     s.inner = shape_range_numel(&in->shape, end, rank);
-    s.lanes = lanes_for(s.inner == 1 ? s.n : s.inner, lw->program->target->lanes);
+    s.lanes = lanes_for(s.inner == 1 ? s.n : s.inner,
+                        lanes_of(lw->program->target, kbase_of_dtype(in->dtype)));
     const char *dims = dims_str(lw->arena, &in->shape, 0), *op = op_info(n->op)->name;
     s.b = kb_new(
         lw->arena, lw->program->target,

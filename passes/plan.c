@@ -229,7 +229,7 @@ static void plan_conv(Graph *g, Node *n, ConvChoice choice)
 static void plan_gemm(Graph *g, Node *n)
 {
     const Shape *out = &n->out[0]->shape;
-    int lanes = g->target->lanes;
+    int lanes = n->plan.lanes;
     int64_t cols = out->rank > 0 ? out->dim[out->rank - 1] : 1;
     int64_t rows = out->rank > 1 ? out->dim[out->rank - 2] : 1;
     TileProblem p = {rows, (cols + lanes - 1) / lanes, false,
@@ -266,6 +266,16 @@ static void plan_recurrence(Node *n)
     n->plan.why = "the input of all steps is one product";
 }
 
+/* Types other than f32 have scalar kernels. */
+static void plan_scalar(Graph *g, Node *n)
+{
+    n->plan.lanes = 1;
+    if (n->op == OP_Conv || n->op == OP_ConvTranspose)
+        plan_direct(g, n);
+    else if (n->op == OP_Gemm || n->op == OP_MatMul)
+        plan_gemm(g, n);
+}
+
 bool pass_plan(Graph *g, const PassOptions *o)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -278,7 +288,7 @@ bool pass_plan(Graph *g, const PassOptions *o)
         else if (n->op == OP_Recurrence)
             plan_recurrence(n);
         else if (n->out[0]->dtype != DT_F32)
-            n->plan.lanes = 1;
+            plan_scalar(g, n);
         else if (n->op == OP_Conv)
             plan_conv(g, n, o ? o->conv : CONV_AUTO);
         else if (n->op == OP_ConvTranspose)
