@@ -22,7 +22,6 @@ typedef struct EmitOptions {
     const char *name;    /* prefix of every external identifier; a C identifier */
     const char *options; /* the command line options that matter, for the header */
     WeightsMode weights;
-    int threads;
 } EmitOptions;
 
 /* What the C printer makes, all in memory; the driver writes the files. */
@@ -50,7 +49,8 @@ typedef struct Jit Jit;
 bool jit_available(void);
 /* Compiles every kernel of the program for this machine; NULL after a diagnostic. The Jit owns
  * LLVM's objects and what it needs of the program, except the weights, which must outlive it: free
- * it with jit_free. */
+ * it with jit_free. With graph->threads > 1 it also has a pool of threads, for one run at a time
+ * (more wait). */
 Jit *jit_compile(const Program *p, Diag *d);
 /* From now on the weights are read from this copy of them, aligned to 64. */
 void jit_move_weights(Jit *j, const void *weights);

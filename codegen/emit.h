@@ -103,6 +103,7 @@ typedef struct Emit {
     char *name;         /* prefix of functions, "resnet50" */
     char *macro;        /* prefix of macros, "RESNET50" */
     WeightsMode mode;   /* never WEIGHTS_AUTO */
+    bool team;          /* a team of threads runs the network */
     Words words;
     Names names;                  /* of the file: words, functions, kernels, weights */
     const char **input, **output; /* parameters of the run function */
@@ -195,12 +196,12 @@ bool kernel_is_shared(const Emit *e, const Kernel *k);
 
 /* The C type of an input or output: "float", "uint16_t" for f16 and bf16, "uint8_t" for bool. */
 const char *ctype_dtype(DType t);
-/* `int NAME_run(…)` without a semicolon. */
-void emit_signature(const Emit *e, Text *out);
+/* `int NAME_run(…)` without a semicolon, or `int NAME_run_on(…)`, which takes the caller's pool. */
+void emit_signature(const Emit *e, Text *out, bool on_pool);
 void emit_calls(const Emit *e, Text *out);    /* the calls of the kernels, one line each */
 void emit_checks(const Emit *e, Text *out);   /* what the run function refuses */
 void emit_pointers(const Emit *e, Text *out); /* `mem` and `w`, from which the calls count */
-void emit_team(Emit *e, Text *out);           /* emit_team.c: the run function with threads */
+void emit_team(Emit *e, Text *out);           /* emit_team.c: the run functions with threads */
 void emit_run(Emit *e, Text *out);            /* emit_run.c: the function that calls the kernels */
 char *emit_header_file(Emit *e, size_t *n);   /* emit_header.c: model.h */
 void emit_head_comment(Emit *e, Text *out);   /* what was compiled, and how to use it */

@@ -5,6 +5,7 @@
  *
  * The kernels are printed first, because they decide which words the file needs. */
 #include "codegen/emit.h"
+#include "codegen/team.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -142,13 +143,12 @@ static void print_vocabulary(Emit *e, Text *out)
 static void print_source(Emit *e, Text *out)
 {
     emit_head_comment(e, out);
-    bool team = e->options->threads > 1;
     text_add(out, "#include \"%s\"\n\n#include <math.h>\n%s#include <string.h>\n\n", header_name(e),
-             team ? "#include <pthread.h>\n#include <sched.h>\n" : "");
+             e->team ? "#include <pthread.h>\n#include <sched.h>\n" : "");
     print_target(e, out);
     print_assertions(e, out);
     print_vocabulary(e, out);
-    if (team) {
+    if (e->team) {
         text_puts(out, "/* ---- threads ---- */\n\n");
         runtime_print(e->arena, "team", out);
     }
@@ -166,8 +166,8 @@ static void name_parameters(Emit *e)
     const Graph *g = e->program->graph;
     Names *names = ARENA_NEW(e->arena, Names);
     *names = names_new(e->arena, &e->names);
-    static const char *const taken[] = {"arena", "weights", "mem",    "w",      "team",
-                                        "part",  "run",     "member", "thread", "started"};
+    static const char *const taken[] = {"arena", "weights", "mem", "w",        "team",
+                                        "part",  "run",     "job", "parallel", "pool"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         name_give(names, NULL, taken[i]);
     e->input = ARENA_ARRAY(e->arena, const char *, g->n_inputs + 1);
@@ -181,10 +181,11 @@ static void name_parameters(Emit *e)
 /* Names of the file that do not come from kernels. */
 static void name_own(Emit *e)
 {
-    static const char *const prefixed[] = {"run", "weights", "check_weights"};
-    static const char *const plain[] = {
-        "weights_head",  "run_part",     "run_thread",     "team_wait", "team_share",
-        "sha256_rotate", "sha256_block", "sha256_matches", "SIMD",      "ALIGN64"};
+    static const char *const prefixed[] = {"run", "run_on", "parallel", "weights", "check_weights"};
+    static const char *const plain[] = {"weights_head",  "run_part",     "run_thread",
+                                        "start_threads", "team_wait",    "team_share",
+                                        "sha256_rotate", "sha256_block", "sha256_matches",
+                                        "SIMD",          "ALIGN64"};
     for (size_t i = 0; i < sizeof prefixed / sizeof prefixed[0]; i++)
         name_give(&e->names, NULL, arena_printf(e->arena, "%s_%s", e->name, prefixed[i]));
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
@@ -206,6 +207,7 @@ EmittedC *emit_c(Arena *a, const Program *p, const char *c_file, const EmitOptio
     EmittedC *result = ARENA_NEW(a, EmittedC);
     e.name = c_identifier(a, o->name);
     e.macro = upper(a, e.name);
+    e.team = team_is_needed(p);
     e.arena_bytes = p->arena_bytes > 0 ? (p->arena_bytes + 63) / 64 * 64 : 64;
     e.words = words_new(a, p->target);
     e.names = names_new(a, NULL);

@@ -51,7 +51,7 @@ static void print_example(const Emit *e, Text *out)
     const char *h = comment_text(e->arena, e->c_file, 200);
     const char *stem = arena_strndup(e->arena, h, strlen(h) - (strlen(h) > 2 ? 2 : 0));
     text_add(out, " * Use, with the program below in main.c:  cc -O2 %s main.c -lm%s\n *\n", h,
-             e->options->threads > 1 ? " -pthread" : "");
+             e->team ? " -pthread" : "");
     text_add(out, " *     #include \"%s.h\"\n *     #include <stdio.h>\n", stem);
     text_puts(out, " *     #include <stdlib.h>\n *\n");
     for (int i = 0; i < g->n_inputs; i++)
@@ -102,8 +102,10 @@ void emit_head_comment(Emit *e, Text *out)
         text_add(out, " * options     %s\n", comment_text(e->arena, e->options->options, 200));
     text_add(out, " * target      %s: %s\n", e->program->target->name,
              e->program->target->describe);
-    if (e->options->threads > 1)
-        text_add(out, " * threads     %d, started and joined by each run\n", e->options->threads);
+    if (e->team)
+        text_add(out, " * threads     %d\n", g->threads);
+    else if (g->threads > 1)
+        text_puts(out, " * threads     1: too little work to share\n");
     text_add(out, " * work        %s multiply-adds a run\n", big(e->arena, macs));
     text_add(out, " * parameters  %s\n", big(e->arena, g->n_parameters));
     text_add(out, " * weights     %s\n", weights_words(e));
@@ -144,6 +146,22 @@ static void print_macros(const Emit *e, Text *out)
         print_value(e, out, "OUTPUT", i, g->outputs[i]);
 }
 
+/* The run on threads of the caller's. */
+static void print_run_on(const Emit *e, Text *out)
+{
+    text_add(
+        out,
+        "\n/* The same on threads of the caller's; %s_run starts and joins its own each time.\n"
+        " * `parallel` must call part(job, 0) to part(job, parts - 1), all at the same time "
+        "(they wait\n"
+        " * for each other), and return when all have returned. */\n"
+        "typedef void %s_parallel(void *pool, int parts, void (*part)(void *job, int part),\n"
+        "    void *job);\n#define %s_THREADS %d\n",
+        e->name, e->name, e->macro, e->program->graph->threads);
+    emit_signature(e, out, true);
+    text_puts(out, ";\n");
+}
+
 static void print_functions(const Emit *e, Text *out)
 {
     text_puts(
@@ -155,8 +173,10 @@ static void print_functions(const Emit *e, Text *out)
     text_puts(out, e->mode == WEIGHTS_ARRAY
                        ? ". */\n"
                        : ";\n * 2 when the weights are not those of this model. */\n");
-    emit_signature(e, out);
+    emit_signature(e, out, false);
     text_puts(out, ";\n");
+    if (e->team)
+        print_run_on(e, out);
     if (e->mode == WEIGHTS_ARRAY)
         return;
     text_puts(

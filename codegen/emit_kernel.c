@@ -4,6 +4,7 @@
  * unused. Registers become one scalar variable an element, declared where they are first set when
  * that is in the block that declares them. Loops that run once are printed as their body. */
 #include "codegen/emit.h"
+#include "codegen/team.h"
 
 #include <string.h>
 
@@ -407,45 +408,30 @@ static void print_stmts(Printer *p, int indent, const KStmt *s)
 
 /* ---- kernels of a team of threads ---- */
 
-static bool is_shared(const KStmt *s)
-{
-    return s->kind == KS_FOR && s->loop == KL_PARALLEL && s->var->hi - s->var->lo > s->var->step;
-}
-
 bool kernel_is_shared(const Emit *e, const Kernel *k)
 {
-    if (e->options->threads > 1)
-        for (const KStmt *s = k->body; s; s = s->next)
-            if (is_shared(s))
-                return true;
-    return false;
+    return e->team && team_splits_kernel(k);
 }
 
-/* What writes memory outside a shared loop is left to the first member; between a write and what
- * may depend on it, the members wait for each other. */
 static void print_team_body(Printer *p, const KStmt *s)
 {
-    enum { NOBODY, FIRST, ALL } writer = NOBODY;
+    TeamWalk walk = {0};
     for (; s; s = s->next) {
         if (!is_live(p->uses, s))
             continue;
-        bool shared = is_shared(s), block = s->kind == KS_FOR || s->kind == KS_IF;
-        bool writes = block || s->kind == KS_STORE;
-        bool quiet = s->kind == KS_NOTE || s->kind == KS_REG;
-        if (!quiet && writer != NOBODY && !(writer == FIRST && writes && !shared)) {
+        bool wait;
+        TeamWho who = team_step(&walk, s, &wait);
+        if (wait)
             text_line(&p->out, INDENT, "team_wait(team);");
-            writer = NOBODY;
-        }
-        if (shared) {
+        if (who == TEAM_SHARE) {
             print_shared_for(p, s);
-        } else if (writes) {
+        } else if (who == TEAM_FIRST) {
             text_line(&p->out, INDENT, "if (part == 0) {");
             print_stmt(p, 2 * INDENT, s);
             text_line(&p->out, INDENT, "}");
         } else {
             s = print_stmt(p, INDENT, s);
         }
-        writer = shared ? ALL : writes ? FIRST : writer;
     }
 }
 

@@ -1,5 +1,6 @@
 /* The run function of the emitted C: checks its arguments and calls the kernels in order. */
 #include "codegen/emit.h"
+#include "codegen/team.h"
 
 #include <string.h>
 
@@ -14,11 +15,14 @@ const char *ctype_dtype(DType t)
     return name[t] ? name[t] : "uint8_t";
 }
 
-void emit_signature(const Emit *e, Text *out)
+void emit_signature(const Emit *e, Text *out, bool on_pool)
 {
     const Graph *g = e->program->graph;
     Text line = text_new(e->arena);
-    text_add(&line, "int %s_run(", e->name);
+    if (on_pool)
+        text_add(&line, "int %s_run_on(%s_parallel *parallel, void *pool, ", e->name, e->name);
+    else
+        text_add(&line, "int %s_run(", e->name);
     for (int i = 0; i < g->n_inputs; i++)
         text_add(&line, "const %s *%s, ", ctype_dtype(g->inputs[i]->dtype), e->input[i]);
     for (int i = 0; i < g->n_outputs; i++)
@@ -114,22 +118,22 @@ void emit_pointers(const Emit *e, Text *out)
                                         : arena_printf(e->arena, "%s_weights", e->name));
 }
 
-/* In a team, the first member makes the calls that are not shared, and all members wait between a
- * shared call and its neighbours. */
 void emit_calls(const Emit *e, Text *out)
 {
     const Program *p = e->program;
-    const bool team = e->options->threads > 1;
     for (int i = 0; i < p->n_calls; i++) {
-        bool shared = kernel_is_shared(e, p->calls[i].kernel);
-        bool alone_before = i > 0 && !kernel_is_shared(e, p->calls[i - 1].kernel);
-        bool alone_behind = i + 1 < p->n_calls && !kernel_is_shared(e, p->calls[i + 1].kernel);
-        if (team && i > 0 && !(alone_before && !shared))
+        if (!e->team) {
+            print_call(e, out, 4, &p->calls[i]);
+            continue;
+        }
+        TeamCall c = team_call(p, i);
+        bool last = i + 1 == p->n_calls || !team_call(p, i + 1).alone;
+        if (c.wait)
             text_puts(out, "    team_wait(team);\n");
-        if (team && !shared && !alone_before)
+        if (c.alone && (i == 0 || c.wait))
             text_puts(out, "    if (part == 0) {\n");
-        print_call(e, out, team && !shared ? 8 : 4, &p->calls[i]);
-        if (team && !shared && !alone_behind)
+        print_call(e, out, c.alone ? 8 : 4, &p->calls[i]);
+        if (c.alone && last)
             text_puts(out, "    }\n");
     }
 }
@@ -137,11 +141,11 @@ void emit_calls(const Emit *e, Text *out)
 void emit_run(Emit *e, Text *out)
 {
     text_puts(out, "/* ---- the network ---- */\n\n");
-    if (e->options->threads > 1) {
+    if (e->team) {
         emit_team(e, out);
         return;
     }
-    emit_signature(e, out);
+    emit_signature(e, out, false);
     text_puts(out, "\n{\n");
     emit_checks(e, out);
     emit_pointers(e, out);

@@ -2,8 +2,10 @@
  *
  * Loops have constant bounds and run at least once, so each becomes a block that tests at its
  * end: a phi for the variable, the body, the increment. A loop that runs once is its body, one
- * that never runs is nothing. Parallel loops run serially: the iterations are independent. */
+ * that never runs is nothing. A parallel loop of a kernel that is split (codegen/team.h) runs over
+ * the share of one member of the team; elsewhere it runs serially. */
 #include "codegen/jit_build.h"
+#include "codegen/team.h"
 
 #include <string.h>
 
@@ -98,51 +100,72 @@ static LLVMValueRef is_below(const JitBuild *b, LLVMValueRef x, LLVMValueRef y)
     return LLVMBuildICmp(b->at, LLVMIntSLT, x, y, "");
 }
 
-static void build_for(JitBuild *b, const KStmt *s)
+/* The loop from `lo` to below `hi`, which runs at least once. */
+static void build_loop(JitBuild *b, const KStmt *s, LLVMValueRef lo, LLVMValueRef hi)
 {
     const KVar *v = s->var;
-    if (v->lo >= v->hi)
-        return;
     int depth = b->n_loops;
-    if (v->hi - v->lo <= v->step) {
-        push_loop(b, v, constant_i64(b, v->lo));
-        build_block(b, s->body);
-        b->n_loops = depth;
-        return;
-    }
     LLVMBasicBlockRef before = LLVMGetInsertBlock(b->at);
     LLVMBasicBlockRef body = new_block(b), after = new_block(b);
-    LLVMValueRef limit = s->expr ? jit_expr(b, s->expr) : NULL;
-    if (limit)
-        LLVMBuildCondBr(b->at, is_below(b, constant_i64(b, v->lo), limit), body, after);
-    else
-        LLVMBuildBr(b->at, body);
+    LLVMBuildBr(b->at, body);
     LLVMPositionBuilderAtEnd(b->at, body);
     LLVMValueRef i = LLVMBuildPhi(b->at, LLVMInt64TypeInContext(b->context), "");
     push_loop(b, v, i);
     build_block(b, s->body);
     b->n_loops = depth;
     LLVMValueRef next = LLVMBuildNSWAdd(b->at, i, constant_i64(b, v->step), "");
-    LLVMValueRef again = is_below(b, next, constant_i64(b, v->hi));
-    if (limit)
-        again = LLVMBuildAnd(b->at, again, is_below(b, next, limit), "");
-    LLVMValueRef from[] = {constant_i64(b, v->lo), next};
+    LLVMValueRef again = is_below(b, next, hi);
+    LLVMValueRef from[] = {lo, next};
     LLVMBasicBlockRef blocks[] = {before, LLVMGetInsertBlock(b->at)};
     LLVMAddIncoming(i, from, blocks, 2);
     LLVMBuildCondBr(b->at, again, body, after);
     LLVMPositionBuilderAtEnd(b->at, after);
 }
 
-static void build_if(JitBuild *b, const KStmt *s)
+/* Opens a block that runs under a condition; it is closed with the block behind it. */
+static LLVMBasicBlockRef open_when(JitBuild *b, LLVMValueRef condition)
 {
     LLVMBasicBlockRef body = new_block(b), after = new_block(b);
-    LLVMValueRef holds =
-        LLVMBuildICmp(b->at, LLVMIntSGE, jit_affine(b, &s->at), constant_i64(b, 0), "");
-    LLVMBuildCondBr(b->at, holds, body, after);
+    LLVMBuildCondBr(b->at, condition, body, after);
     LLVMPositionBuilderAtEnd(b->at, body);
-    build_block(b, s->body);
+    return after;
+}
+
+static void close_when(JitBuild *b, LLVMBasicBlockRef after)
+{
     LLVMBuildBr(b->at, after);
     LLVMPositionBuilderAtEnd(b->at, after);
+}
+
+static void build_for(JitBuild *b, const KStmt *s)
+{
+    const KVar *v = s->var;
+    if (v->lo >= v->hi)
+        return;
+    LLVMValueRef lo = constant_i64(b, v->lo), hi = constant_i64(b, v->hi);
+    if (s->expr != NULL) {
+        LLVMValueRef limit = jit_expr(b, s->expr);
+        hi = LLVMBuildSelect(b->at, is_below(b, limit, hi), limit, hi, "");
+        LLVMBasicBlockRef after = open_when(b, is_below(b, lo, hi));
+        build_loop(b, s, lo, hi);
+        close_when(b, after);
+    } else if (v->hi - v->lo > v->step) {
+        build_loop(b, s, lo, hi);
+    } else {
+        int depth = b->n_loops;
+        push_loop(b, v, lo);
+        build_block(b, s->body);
+        b->n_loops = depth;
+    }
+}
+
+static void build_if(JitBuild *b, const KStmt *s)
+{
+    LLVMValueRef at = jit_affine(b, &s->at);
+    LLVMBasicBlockRef after =
+        open_when(b, LLVMBuildICmp(b->at, LLVMIntSGE, at, constant_i64(b, 0), ""));
+    build_block(b, s->body);
+    close_when(b, after);
 }
 
 static void build_set(JitBuild *b, const KStmt *s)
@@ -153,30 +176,83 @@ static void build_set(JitBuild *b, const KStmt *s)
         LLVMBuildStore(b->at, x, slot);
 }
 
+static void build_stmt(JitBuild *b, const KStmt *s)
+{
+    switch (s->kind) {
+    case KS_FOR:
+        build_for(b, s);
+        break;
+    case KS_REG:
+        declare_register(b, s->reg);
+        break;
+    case KS_SET:
+        build_set(b, s);
+        break;
+    case KS_LET:
+        name_value(b, s->let, jit_expr(b, s->expr));
+        break;
+    case KS_STORE:
+        jit_store(b, s);
+        break;
+    case KS_IF:
+        build_if(b, s);
+        break;
+    case KS_NOTE:
+        break;
+    }
+}
+
 static void build_block(JitBuild *b, const KStmt *s)
 {
+    for (; s != NULL && b->broken == NULL; s = s->next)
+        build_stmt(b, s);
+}
+
+/* ---- kernels that a team splits ---- */
+
+/* Where the share of member `part` in the iterations of `v` begins. */
+static LLVMValueRef share_start(const JitBuild *b, const KVar *v, LLVMValueRef part)
+{
+    LLVMValueRef n = constant_i64(b, (v->hi - v->lo + v->step - 1) / v->step);
+    LLVMValueRef first = LLVMBuildSDiv(b->at, LLVMBuildMul(b->at, n, part, ""), b->parts, "");
+    first = LLVMBuildMul(b->at, first, constant_i64(b, v->step), "");
+    return LLVMBuildAdd(b->at, first, constant_i64(b, v->lo), "");
+}
+
+static void build_share(JitBuild *b, const KStmt *s)
+{
+    LLVMValueRef next = LLVMBuildAdd(b->at, b->part, constant_i64(b, 1), "");
+    LLVMValueRef lo = share_start(b, s->var, b->part), hi = share_start(b, s->var, next);
+    LLVMBasicBlockRef after = open_when(b, LLVMBuildICmp(b->at, LLVMIntSLT, lo, hi, ""));
+    build_loop(b, s, lo, hi);
+    close_when(b, after);
+}
+
+static void build_wait(JitBuild *b)
+{
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(b->context, 0);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->context), &pointer, 1, false);
+    LLVMValueRef wait = LLVMBuildLoad2(b->at, pointer, b->team, "");
+    LLVMBuildCall2(b->at, type, wait, &b->team, 1, "");
+}
+
+static void build_team_body(JitBuild *b, const KStmt *s)
+{
+    TeamWalk walk = {0};
     for (; s != NULL && b->broken == NULL; s = s->next) {
-        switch (s->kind) {
-        case KS_FOR:
-            build_for(b, s);
-            break;
-        case KS_REG:
-            declare_register(b, s->reg);
-            break;
-        case KS_SET:
-            build_set(b, s);
-            break;
-        case KS_LET:
-            name_value(b, s->let, jit_expr(b, s->expr));
-            break;
-        case KS_STORE:
-            jit_store(b, s);
-            break;
-        case KS_IF:
-            build_if(b, s);
-            break;
-        case KS_NOTE:
-            break;
+        bool wait;
+        TeamWho who = team_step(&walk, s, &wait);
+        if (wait)
+            build_wait(b);
+        if (who == TEAM_SHARE) {
+            build_share(b, s);
+        } else if (who == TEAM_FIRST) {
+            LLVMValueRef first = LLVMBuildICmp(b->at, LLVMIntEQ, b->part, constant_i64(b, 0), "");
+            LLVMBasicBlockRef after = open_when(b, first);
+            build_stmt(b, s);
+            close_when(b, after);
+        } else {
+            build_stmt(b, s);
         }
     }
 }
@@ -244,17 +320,25 @@ static void build_func(JitBuild *b, const KFunc *f)
     *v = b->function;
 }
 
-static void build_kernel(JitBuild *b, const Kernel *k, const char *name)
+static void build_kernel(JitBuild *b, const Kernel *k, const char *name, bool team)
 {
     LLVMTypeRef pointer = LLVMPointerTypeInContext(b->context, 0);
-    open_function(b, name, LLVMFunctionType(LLVMVoidTypeInContext(b->context), &pointer, 1, false));
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(b->context);
+    LLVMTypeRef params[] = {pointer, pointer, i64, i64};
+    open_function(b, name, LLVMFunctionType(LLVMVoidTypeInContext(b->context), params, 4, false));
     for (int i = 0; i < k->n_bufs; i++) {
         LLVMValueRef index = constant_i64(b, i);
         LLVMValueRef slot =
             LLVMBuildGEP2(b->entry, pointer, LLVMGetParam(b->function, 0), &index, 1, "");
         b->buffer[i] = LLVMBuildLoad2(b->entry, pointer, slot, "");
     }
-    build_block(b, k->body);
+    b->team = LLVMGetParam(b->function, 1);
+    b->part = LLVMGetParam(b->function, 2);
+    b->parts = LLVMGetParam(b->function, 3);
+    if (team && team_splits_kernel(k))
+        build_team_body(b, k->body);
+    else
+        build_block(b, k->body);
     LLVMBuildRetVoid(b->at);
     close_function(b);
 }
@@ -264,6 +348,6 @@ bool jit_build_program(JitBuild *b, const Program *p)
     for (int i = 0; i < p->n_funcs && b->broken == NULL; i++)
         build_func(b, p->funcs[i]);
     for (int i = 0; i < p->n_kernels && b->broken == NULL; i++)
-        build_kernel(b, p->kernels[i], arena_printf(b->arena, "k%d", i));
+        build_kernel(b, p->kernels[i], arena_printf(b->arena, "k%d", i), team_is_needed(p));
     return b->broken == NULL;
 }

@@ -1,7 +1,8 @@
 /* The LLVM-C builder: kernels -> LLVM IR, the second printer of the kernel IR.
  *
  * In comes a verified, unrolled program; out goes one LLVM module. Each kernel becomes an external
- * function `void k<i>(ptr args)`, where args points at the kernel's buffer pointers in order, and
+ * function `void k<i>(ptr args, ptr team, i64 part, i64 parts)`, where args points at the kernel's
+ * buffer pointers in order and the rest names a member of a team (JitTeam) when it is split, and
  * each KFunc an internal function that is always inlined. Vectors are LLVM vectors, masks vectors
  * of i1, f16 and bf16 lie in memory as 16-bit integers, registers are allocas that
  * mem2reg turns into SSA. Only names and notes of the kernels are lost; every operation becomes
@@ -24,6 +25,11 @@ typedef struct JitMap {
     int n, cap; /* cap is a power of two, or 0 */
 } JitMap;
 
+/* What a kernel that is split knows of its team: how to wait for the other members. */
+typedef struct JitTeam {
+    void (*wait)(struct JitTeam *team);
+} JitTeam;
+
 typedef struct JitBuild {
     Arena *arena;
     LLVMContextRef context;
@@ -32,6 +38,7 @@ typedef struct JitBuild {
     LLVMBuilderRef entry;  /* at the end of the current function's entry block, for allocas */
     LLVMValueRef function; /* the current one */
     LLVMValueRef buffer[MAX_KERNEL_BUFFERS];
+    LLVMValueRef team, part, parts; /* of the current kernel */
     struct {
         const KVar *var;
         LLVMValueRef value; /* i64 */

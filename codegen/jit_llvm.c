@@ -8,6 +8,9 @@
  * Jit is read-only once made. */
 #include "codegen/codegen.h"
 #include "codegen/jit_build.h"
+#include "codegen/team.h"
+#include "runtime/pool.h"
+#include "runtime/team.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/LLJIT.h>
@@ -20,13 +23,14 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef void (*KernelFn)(void *const *args);
+typedef void (*KernelFn)(void *const *args, JitTeam *team, int64_t part, int64_t parts);
 
 /* A call of the program, resolved. */
 typedef struct JitCall {
     KernelFn kernel;
     int n_args;
     Arg arg[MAX_KERNEL_BUFFERS];
+    TeamCall team; /* how the members of a team make it */
 } JitCall;
 
 struct Jit {
@@ -34,6 +38,8 @@ struct Jit {
     JitCall *calls;
     int n_calls;
     const unsigned char *weights;
+    cnncc_pool *pool; /* NULL: a run has one thread */
+    int threads;
     const Program *program; /* while it compiles */
     /* LLVM's objects while they are ours; NULL once given away or freed. */
     LLVMContextRef context;
@@ -219,11 +225,17 @@ static bool find_kernels(Jit *j)
         JitCall *c = &j->calls[i];
         c->n_args = p->calls[i].kernel->n_bufs;
         memcpy(c->arg, p->calls[i].arg, sizeof c->arg);
+        c->team = team_call(p, i);
         for (int k = 0; k < p->n_kernels; k++)
             if (p->kernels[k] == p->calls[i].kernel)
                 c->kernel = address[k];
     }
     return true;
+}
+
+static void free_pool(void *arg)
+{
+    cnncc_pool_free(((Jit *)arg)->pool);
 }
 
 static bool compile(Jit *j)
@@ -237,6 +249,11 @@ static bool compile(Jit *j)
     j->linker = NULL;
     free_llvm(j);
     j->linker = linker;
+    if (team_is_needed(j->program)) {
+        j->threads = j->program->graph->threads;
+        j->pool = cnncc_pool_new(j->threads);
+        arena_defer(j->arena, free_pool, j);
+    }
     j->weights = j->program->weights;
     j->program = NULL;
     return true;
@@ -299,18 +316,61 @@ static void *argument(const Jit *j, const Arg *a, const void *const *inputs, voi
     return base + a->offset;
 }
 
-void jit_run_call(const Jit *j, int i, const void *const *inputs, void *const *outputs, void *arena)
+/* One run, its threads in a team. */
+typedef struct JitRun {
+    JitTeam waiter; /* first: what kernels get a pointer to */
+    struct team team;
+    const Jit *jit;
+    const void *const *inputs;
+    void *const *outputs;
+    void *arena;
+} JitRun;
+
+static void run_wait(JitTeam *waiter)
 {
-    const JitCall *c = &j->calls[i];
+    team_wait(&((JitRun *)waiter)->team);
+}
+
+static void run_call(JitRun *r, const JitCall *c, int part)
+{
     void *args[MAX_KERNEL_BUFFERS];
     for (int k = 0; k < c->n_args; k++)
-        args[k] = argument(j, &c->arg[k], inputs, outputs, arena);
-    c->kernel(args);
+        args[k] = argument(r->jit, &c->arg[k], r->inputs, r->outputs, r->arena);
+    c->kernel(args, &r->waiter, part, r->team.parts);
+}
+
+/* What one member of the team does. */
+static void run_part(void *job, int part)
+{
+    JitRun *r = job;
+    for (int i = 0; i < r->jit->n_calls; i++) {
+        const JitCall *c = &r->jit->calls[i];
+        if (c->team.wait)
+            team_wait(&r->team);
+        if (part == 0 || !c->team.alone)
+            run_call(r, c, part);
+    }
+}
+
+static JitRun new_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena)
+{
+    return (JitRun){{run_wait}, {.parts = 1}, j, inputs, outputs, arena};
+}
+
+void jit_run_call(const Jit *j, int i, const void *const *inputs, void *const *outputs, void *arena)
+{
+    JitRun r = new_run(j, inputs, outputs, arena);
+    run_call(&r, &j->calls[i], 0);
 }
 
 int jit_run(const Jit *j, const void *const *inputs, void *const *outputs, void *arena)
 {
-    for (int i = 0; i < j->n_calls; i++)
-        jit_run_call(j, i, inputs, outputs, arena);
+    JitRun r = new_run(j, inputs, outputs, arena);
+    if (j->pool == NULL) {
+        run_part(&r, 0);
+        return 0;
+    }
+    r.team.parts = j->threads;
+    cnncc_pool_run(j->pool, j->threads, run_part, &r);
     return 0;
 }

@@ -49,8 +49,6 @@ static bool open_jit(Cli *c, Backend *b, const Program *p)
 {
     if (!jit_available())
         return diag_error(&c->diag, "this cnncc was built without the JIT");
-    if (c->o->threads > 1)
-        diag_note(&c->diag, "the JIT runs on one thread: --threads is for emitted C");
     Jit *jit = jit_compile(p, &c->diag);
     if (jit == NULL)
         return false;
@@ -67,7 +65,7 @@ static bool open_c(Cli *c, Backend *b, const Program *p, const char *compiler)
         compiler = c->o->compilers.item[c->o->compilers.n - 1];
     if (compiler == NULL)
         compiler = from_environment && *from_environment ? from_environment : "cc";
-    b->module = c_module_build(c->arena, &c->diag, p, compiler, (int)c->o->threads);
+    b->module = c_module_build(c->arena, &c->diag, p, compiler);
     b->label = arena_printf(c->arena, "c (%s)", compiler);
     return b->module != NULL;
 }

@@ -6,6 +6,7 @@
 #include "driver/build_c.h"
 
 #include "frontend/frontend.h"
+#include "runtime/pool.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -16,11 +17,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef int (*ShimFunction)(const void *const *inputs, void *const *outputs, void *arena);
+/* `parallel` runs the parts of a run on the threads of `pool`; NULL for code without threads. */
+typedef void Parallel(void *pool, int parts, void (*part)(void *job, int part), void *job);
+typedef int (*ShimFunction)(const void *const *inputs, void *const *outputs, void *arena,
+                            Parallel *parallel, void *pool);
 
 struct CModule {
     void *handle; /* of dlopen */
     ShimFunction run;
+    cnncc_pool *pool; /* NULL: one thread */
 };
 
 /* Removes the files of a flat folder, and the folder. */
@@ -57,17 +62,21 @@ static char *shim_text(Arena *a, const Program *p)
         args = arena_printf(a, "%sin[%d], ", args, i);
     for (int i = 0; i < p->graph->n_outputs; i++)
         args = arena_printf(a, "%sout[%d], ", args, i);
+    static const char signature[] =
+        "int cnncc_shim(const void *const *in, void *const *out, void *arena,\n"
+        "    void (*parallel)(void *, int, void (*)(void *, int), void *), void *pool)";
     return arena_printf(a,
-                        "#include \"model.h\"\n"
-                        "int cnncc_shim(const void *const *in, void *const *out, void *arena);\n"
-                        "int cnncc_shim(const void *const *in, void *const *out, void *arena)\n"
-                        "{\n    (void)in;\n    return model_run(%sarena);\n}\n",
-                        args);
+                        "#include \"model.h\"\n%s;\n%s\n{\n    (void)in;\n"
+                        "    (void)parallel;\n    (void)pool;\n#ifdef MODEL_THREADS\n"
+                        "    if (parallel)\n"
+                        "        return model_run_on(parallel, pool, %sarena);\n#endif\n"
+                        "    return model_run(%sarena);\n}\n",
+                        signature, signature, args, args);
 }
 
-static bool write_sources(Arena *a, Diag *d, const Program *p, const char *folder, int threads)
+static bool write_sources(Arena *a, Diag *d, const Program *p, const char *folder)
 {
-    EmitOptions options = {.name = "model", .options = "", .threads = threads};
+    EmitOptions options = {.name = "model", .options = ""};
     const EmittedC *e = emit_c(a, p, "model.c", &options);
     if (e == NULL)
         return false;
@@ -153,16 +162,18 @@ static bool compile(Arena *a, Diag *d, const char *folder, const char *compiler)
 
 static void unload(void *module)
 {
-    dlclose(((CModule *)module)->handle);
+    CModule *m = module;
+    cnncc_pool_free(m->pool);
+    dlclose(m->handle);
 }
 
-CModule *c_module_build(Arena *a, Diag *d, const Program *p, const char *compiler, int threads)
+CModule *c_module_build(Arena *a, Diag *d, const Program *p, const char *compiler)
 {
     char *folder = make_folder(a, d);
     if (folder == NULL)
         return NULL;
     CModule *m = NULL;
-    if (write_sources(a, d, p, folder, threads) && compile(a, d, folder, compiler)) {
+    if (write_sources(a, d, p, folder) && compile(a, d, folder, compiler)) {
         m = ARENA_NEW(a, CModule);
         m->handle = dlopen(arena_printf(a, "%s/model.so", folder), RTLD_NOW | RTLD_LOCAL);
         if (m->handle == NULL) {
@@ -180,10 +191,12 @@ CModule *c_module_build(Arena *a, Diag *d, const Program *p, const char *compile
         return NULL;
     }
     memcpy(&m->run, &symbol, sizeof m->run); /* ISO C has no conversion to a function pointer */
+    if (p->graph->threads > 1)
+        m->pool = cnncc_pool_new(p->graph->threads);
     return m;
 }
 
 int c_module_run(const CModule *m, const void *const *inputs, void *const *outputs, void *arena)
 {
-    return m->run(inputs, outputs, arena);
+    return m->run(inputs, outputs, arena, m->pool ? cnncc_pool_run : NULL, m->pool);
 }

@@ -10,7 +10,7 @@ typedef struct CModule CModule;
 /* Emits the program as C and compiles and loads it. `compiler` is a command that may have
  * arguments ("gcc -g"), split at blanks; no shell reads it. The temporary folder is gone when
  * this returns, and the module is unloaded with the arena. NULL after a diagnostic. */
-CModule *c_module_build(Arena *a, Diag *d, const Program *p, const char *compiler, int threads);
+CModule *c_module_build(Arena *a, Diag *d, const Program *p, const char *compiler);
 
 /* One run: flat pointers in graph order, `arena` of p->arena_bytes aligned to 64. Returns what
  * the emitted function returns, 0 on success. Re-entrant. */

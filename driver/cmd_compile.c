@@ -78,8 +78,7 @@ static bool emit(Cli *c, const PipelineOptions *p, const Pipeline *built)
     const char *slash = strrchr(o->output, '/');
     EmitOptions options = {.name = cli_name(c),
                            .options = cli_options_text(c, p),
-                           .weights = weights_mode(o->weights),
-                           .threads = (int)o->threads};
+                           .weights = weights_mode(o->weights)};
     double start = cli_seconds();
     EmittedC *e = emit_c(c->arena, built->program, slash ? slash + 1 : o->output, &options);
     double emitted = cli_seconds();

@@ -103,6 +103,9 @@ static cnncc_status read_options(Loading *l, PipelineOptions *p, bool *interpret
     }
     p->import.dims = dims;
     p->import.n_dims = (int)o->n_dims;
+    if (o->threads < 0 || o->threads > MAX_THREADS)
+        return usage(&l->diag, "number of threads", arena_printf(l->arena, "%d", o->threads));
+    p->threads = o->threads;
     p->target = target_find(o->target != NULL ? o->target : "native");
     if (p->target == NULL)
         return usage(&l->diag, "target", o->target);

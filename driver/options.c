@@ -84,7 +84,7 @@ static const Option options[] = {
     {"target", 0, OPT_STRING, ALL_MODEL, FIELD(target), "TARGET",
      "the machine to compile for (default native)"},
     {"threads", 0, OPT_COUNT, ALL_MODEL, FIELD(threads), "N",
-     "threads that one run of emitted C uses (default 1; the JIT uses one)"},
+     "threads that one run uses (default 1)"},
     {"dim", 0, OPT_LIST, ALL_MODEL, FIELD(dims), "SYM=N", "the extent of a symbolic dimension"},
     {"freeze", 0, OPT_LIST, ALL_MODEL, FIELD(freezes), "INPUT=FILE|NUMBERS",
      "make an input a constant: the tensor in FILE, or numbers (1, [2,3], true)"},

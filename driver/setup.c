@@ -119,6 +119,8 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
                            .threads = (int)o->threads};
     if (p->target == NULL)
         return usage_error(&c->diag, "unknown target \"%s\"", o->target);
+    if (o->threads > MAX_THREADS)
+        return usage_error(&c->diag, "--threads takes at most %d", MAX_THREADS);
     if (o->dump && strcmp(o->dump, "all") != 0 && !is_stage(o->dump))
         return usage_error(&c->diag, "no pass is called \"%s\"", o->dump);
     if (o->stop_after && !is_stage(o->stop_after))

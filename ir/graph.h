@@ -367,7 +367,7 @@ typedef struct EpilogueStep {
     const char *name; /* of the ONNX node that was fused */
 } EpilogueStep;
 
-enum { MAX_EPILOGUE = 8 };
+enum { MAX_EPILOGUE = 8, MAX_THREADS = 256 };
 
 struct Value {
     int id;           /* index in graph->values */

@@ -65,7 +65,7 @@ static void test_weights(void **state)
     static const WeightsMode modes[] = {WEIGHTS_AUTO, WEIGHTS_ARRAY, WEIGHTS_INCBIN, WEIGHTS_BIN};
     for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
         Arena *a = arena_new(0);
-        const EmitOptions o = {.name = "net", .options = "", .weights = modes[m], .threads = 1};
+        const EmitOptions o = {.name = "net", .options = "", .weights = modes[m]};
         check_program(affine_program(a), &o, commands);
         arena_free(a);
     }
@@ -89,8 +89,7 @@ static void test_wrong_weights(void **state)
     } cases[] = {{64 + 10, "2"}, {0, "22"}, {40, "22"}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         Arena *a = arena_new(0);
-        const EmitOptions o = {
-            .name = "net", .options = "", .weights = WEIGHTS_INCBIN, .threads = 1};
+        const EmitOptions o = {.name = "net", .options = "", .weights = WEIGHTS_INCBIN};
         Program *p = affine_program(a);
         EmittedC *c = emit_c(a, p, "model.c", &o);
         unsigned char *w = arena_alloc(a, c->weights_bytes);
@@ -118,7 +117,7 @@ static void test_bad_arena(void **state)
         "    return !(net_run(x, y, a) == 0 && net_run(x, y, NULL) == 1 &&\n"
         "             net_run(x, y, a + 4) == 1);\n}\n";
     Arena *a = arena_new(0);
-    const EmitOptions o = {.name = "net", .options = "", .weights = WEIGHTS_ARRAY, .threads = 1};
+    const EmitOptions o = {.name = "net", .options = "", .weights = WEIGHTS_ARRAY};
     char *dir = scratch_new(a);
     write_program(dir, affine_program(a), &o);
     write_file(dir, "main.c", check, strlen(check));
@@ -146,7 +145,7 @@ static void test_hostile_names(void **state)
     const Arg args[] = {{ARG_INPUT, hand_input(p, evil, DT_F32, 4), 0},
                         {ARG_OUTPUT, hand_output(p, "int_evil_1_error", DT_F32, 4), 0}};
     hand_call(p, kb_finish(b, evil), args, evil);
-    const EmitOptions o = {.name = "net", .options = evil, .threads = 1};
+    const EmitOptions o = {.name = "net", .options = evil};
     static const char *const how[] = {"gcc -O1 -std=c99 -pedantic -trigraphs " WARN,
                                       "clang -O1 -std=c99 -pedantic " WARN, NULL};
     check_program(p, &o, how);
@@ -163,7 +162,7 @@ static void test_hostile_names(void **state)
 static void test_deterministic(void **state)
 {
     (void)state;
-    const EmitOptions o = {.name = "net", .options = "", .weights = WEIGHTS_ARRAY, .threads = 1};
+    const EmitOptions o = {.name = "net", .options = "", .weights = WEIGHTS_ARRAY};
     Arena *a = arena_new(0), *b = arena_new(0);
     const EmittedC *one = emit_c(a, affine_program(a), "model.c", &o);
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "C.UTF-8"};

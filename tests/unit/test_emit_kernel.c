@@ -19,7 +19,7 @@ static const char *const commands[] = {"gcc -O2 " WARN, "clang -O1 " WARN SANITI
 static const char *const strict[] = {"gcc -O2 -std=c99 -pedantic " WARN,
                                      "clang -O1 -std=c99 -pedantic " WARN SANITIZE,
                                      "g++ -O1 -x c++ " WARN, "tcc ", NULL};
-static const EmitOptions options = {.name = "net", .options = "--target x", .threads = 1};
+static const EmitOptions options = {.name = "net", .options = "--target x"};
 
 /* y[i] = 2 x[i] of n elements: whole vectors, then a tail at the end. */
 static Kernel *doubler(Arena *a, const Target *t, int64_t n)

@@ -83,7 +83,7 @@ static void test_random_kernels(void **state)
 static Program *copy_program(Arena *a, const Target *target, int active)
 {
     Program *p = ARENA_NEW(a, Program);
-    *p = (Program){.arena = a, .target = target};
+    *p = (Program){.arena = a, .target = target, .graph = graph_new(a, NULL)};
     KBuilder *b = kb_new(a, target, "copy");
     const KBuf *in = kb_buf(b, "in", KT_F32, active, K_READ);
     const KBuf *out = kb_buf(b, "out", KT_F32, active, K_WRITE);

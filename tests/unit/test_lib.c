@@ -12,6 +12,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* y = relu(conv(x, w)) with w = 1: each output is the sum of a 3x3 window, 0 when negative. */
@@ -155,6 +156,8 @@ static void test_errors_are_values(void **state)
     check_refused(conv_model, o, CNNCC_USAGE, "pdp11");
     o = (cnncc_options){.conv = "magic"};
     check_refused(conv_model, o, CNNCC_USAGE, "magic");
+    o = (cnncc_options){.threads = -1};
+    check_refused(conv_model, o, CNNCC_USAGE, "threads");
     o = (cnncc_options){.backend = "gpu"};
     check_refused(conv_model, o, CNNCC_USAGE, "gpu");
     cnncc_dim none = {"N", 0};
@@ -226,6 +229,59 @@ static void test_threads_share_a_model(void **state)
     }
 }
 
+/* An image that is large enough to be worth the threads. */
+enum { BIG = 400 };
+static const char big_model[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                "agraph (float[1,1,400,400] x) => (float[1,1,398,398] y)\n"
+                                "<float[1,1,3,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}>\n"
+                                "{ y = Conv (x, w) }\n";
+
+static float *run_big(cnncc_model *m)
+{
+    cnncc_context *c;
+    float *x = calloc(BIG * BIG, sizeof *x), *y = calloc(BIG * BIG, sizeof *y);
+    assert_non_null(x);
+    assert_non_null(y);
+    for (int i = 0; i < BIG * BIG; i++)
+        x[i] = (float)(i % 97) / 97;
+    const void *in[] = {x};
+    void *out[] = {y};
+    assert_int_equal(cnncc_context_new(m, &c), CNNCC_OK);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cnncc_run(c, in, out), CNNCC_OK);
+    cnncc_context_free(c);
+    free(x);
+    return y;
+}
+
+static void *run_big_often(void *model)
+{
+    free(run_big(model));
+    return NULL;
+}
+
+/* The number of threads changes no bit; callers of one model take turns. */
+static void test_a_run_of_several_threads(void **state)
+{
+    (void)state;
+    float *want = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        cnncc_options o = {.threads = threads};
+        cnncc_model *m;
+        pthread_t other;
+        assert_int_equal(cnncc_load_memory(big_model, strlen(big_model), &o, &m), CNNCC_OK);
+        assert_int_equal(pthread_create(&other, NULL, run_big_often, m), 0);
+        float *got = run_big(m);
+        pthread_join(other, NULL);
+        if (want)
+            assert_memory_equal(got, want, BIG * BIG * sizeof *got);
+        free(want);
+        want = got;
+        cnncc_free(m);
+    }
+    free(want);
+}
+
 static void test_version_and_features(void **state)
 {
     (void)state;
@@ -243,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_errors_are_values),
         cmocka_unit_test(test_null_buffers_are_refused),
         cmocka_unit_test(test_threads_share_a_model),
+        cmocka_unit_test(test_a_run_of_several_threads),
         cmocka_unit_test(test_version_and_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
