@@ -7,7 +7,8 @@
  */
 #include "passes/fuse.h"
 
-static const FuseRule weight_rules[] = {fuse_global_pool, fuse_pad, fuse_weights, split_batch_norm};
+static const FuseRule weight_rules[] = {fuse_global_pool, fuse_pad, fuse_weights, fuse_inputs,
+                                        split_batch_norm};
 static const FuseRule epilogue_rules[] = {fuse_epilogue};
 
 void take_result(Node *n, Node *user)

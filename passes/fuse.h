@@ -22,6 +22,9 @@ bool fuse_global_pool(Fuse *f, Node *n);
 /* fuse_weights.c: `n` scales or shifts every channel by constants: the convolution or product in
  * front takes that into its weights and bias. */
 bool fuse_weights(Fuse *f, Node *n);
+/* fuse_inputs.c: what makes the operand of `n`, a convolution or product, scales or shifts every
+ * channel by constants: that goes into the weights and the bias. */
+bool fuse_inputs(Fuse *f, Node *n);
 /* fuse_weights.c: a BatchNormalization that is left becomes Mul and Add. */
 bool split_batch_norm(Fuse *f, Node *n);
 /* fuse_epilogue.c: `n` takes the elementwise node that reads its result as a step of its own. */

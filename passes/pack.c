@@ -6,7 +6,6 @@
  * and do not reach the program. */
 #include "passes/rewrite.h"
 
-
 static int64_t ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;

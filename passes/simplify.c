@@ -67,6 +67,75 @@ static void rule_forward_same_shape(Sweep *s, Node *n)
         rule_forward(s, n);
 }
 
+/* Every number of type `b` is one of type `a`. */
+static bool holds_all(DType a, DType b)
+{
+    static const struct {
+        int digits; /* of the integers from 0 on that the type has without a gap, in bits */
+        bool is_signed;
+    } types[DT_COUNT] = {
+        [DT_F32] = {24, true},  [DT_F64] = {53, true},  [DT_F16] = {11, true},
+        [DT_BF16] = {8, true},  [DT_I8] = {7, true},    [DT_U8] = {8, false},
+        [DT_I16] = {15, true},  [DT_U16] = {16, false}, [DT_I32] = {31, true},
+        [DT_U32] = {32, false}, [DT_I64] = {63, true},  [DT_U64] = {64, false},
+        [DT_BOOL] = {1, false},
+    };
+    if (dtype_is_float(b)) /* f16 and bf16 do not hold each other */
+        return a == b || a == DT_F64 || (a == DT_F32 && b != DT_F64);
+    return types[a].digits >= types[b].digits && types[a].is_signed >= types[b].is_signed;
+}
+
+/* A type in between that loses nothing is left out. Of integers that pass a float type the result
+ * must be able to hold them: a float that does not fit saturates, an integer wraps. */
+static void rule_cast(Sweep *s, Node *n)
+{
+    const Node *def = n->in[0]->def;
+    DType to = n->params.ew.to;
+    if (def && !def->dead && def->op == OP_Cast && holds_all(n->in[0]->dtype, def->in[0]->dtype)) {
+        DType from = def->in[0]->dtype, between = n->in[0]->dtype;
+        bool changes_kind = !dtype_is_float(from) && dtype_is_float(between);
+        if (!changes_kind || !dtype_is_integer(to) || holds_all(to, from)) {
+            n->in[0] = def->in[0];
+            s->changed = true;
+        }
+    }
+    rule_forward_same_shape(s, n);
+}
+
+/* The number that changes nothing as the second operand; of commutative operators as the first. */
+static const struct {
+    OpKind op;
+    double neutral;
+} neutrals[] = {{OP_Add, 0}, {OP_Sub, 0}, {OP_Mul, 1}, {OP_Div, 1},
+                {OP_Pow, 1}, {OP_Or, 0},  {OP_Xor, 0}, {OP_And, 1}};
+
+static bool is_all(const Value *v, double number)
+{
+    if (v->constant == NULL)
+        return false;
+    for (int64_t i = 0; i < shape_numel(&v->shape); i++)
+        if (tensor_get_f64(v->constant, i) != number)
+            return false;
+    return true;
+}
+
+static void rule_neutral(Sweep *s, Node *n)
+{
+    double neutral = 0;
+    for (size_t i = 0; i < sizeof neutrals / sizeof neutrals[0]; i++)
+        if (neutrals[i].op == n->op)
+            neutral = neutrals[i].neutral;
+    if (n->n_in != 2)
+        return;
+    if (op_has(n->op, T_COMMUTATIVE) && is_all(n->in[0], neutral)) {
+        Value *first = n->in[0];
+        n->in[0] = n->in[1];
+        n->in[1] = first;
+    }
+    if (is_all(n->in[1], neutral))
+        rule_forward_same_shape(s, n);
+}
+
 /* A variadic operator of one operand, a Concat of one part, a Split in one. */
 static void rule_single(Sweep *s, Node *n)
 {
@@ -291,26 +360,20 @@ static const struct {
     OpKind op;
     void (*rule)(Sweep *s, Node *n);
 } rules[] = {
-    {OP_Identity, rule_forward},
-    {OP_Dropout, rule_dropout},
-    {OP_Cast, rule_forward_same_shape},
-    {OP_Expand, rule_forward_same_shape},
-    {OP_Min, rule_single},
-    {OP_Max, rule_single},
-    {OP_Concat, rule_single},
-    {OP_Split, rule_split},
-    {OP_Flatten, rule_view},
-    {OP_Reshape, rule_view},
-    {OP_Squeeze, rule_view},
-    {OP_Unsqueeze, rule_view},
-    {OP_Transpose, rule_transpose},
-    {OP_Pad, rule_pad},
-    {OP_Slice, rule_slice},
-    {OP_MaxPool, rule_pool},
-    {OP_AveragePool, rule_pool},
-    {OP_BatchNormalization, rule_batch_norm},
-    {OP_Resize, rule_resize},
-    {OP_Upsample, rule_resize},
+    {OP_Identity, rule_forward},    {OP_Dropout, rule_dropout},
+    {OP_Cast, rule_cast},           {OP_Add, rule_neutral},
+    {OP_Sub, rule_neutral},         {OP_Mul, rule_neutral},
+    {OP_Div, rule_neutral},         {OP_Pow, rule_neutral},
+    {OP_And, rule_neutral},         {OP_Or, rule_neutral},
+    {OP_Xor, rule_neutral},         {OP_Expand, rule_forward_same_shape},
+    {OP_Min, rule_single},          {OP_Max, rule_single},
+    {OP_Concat, rule_single},       {OP_Split, rule_split},
+    {OP_Flatten, rule_view},        {OP_Reshape, rule_view},
+    {OP_Squeeze, rule_view},        {OP_Unsqueeze, rule_view},
+    {OP_Transpose, rule_transpose}, {OP_Pad, rule_pad},
+    {OP_Slice, rule_slice},         {OP_MaxPool, rule_pool},
+    {OP_AveragePool, rule_pool},    {OP_BatchNormalization, rule_batch_norm},
+    {OP_Resize, rule_resize},       {OP_Upsample, rule_resize},
     {OP_Gemm, rule_gemm},
 };
 

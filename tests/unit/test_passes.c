@@ -122,12 +122,32 @@ static const char *const cuts =
     "  g1, g2 = Split<axis=1>(X, q)  n = Neg(A)  a = Slice(n, k2, k5, k0)  S = Exp(a)"
     "  b = Slice(n, k2, k4, k1)  T = Abs(b) }";
 
+/* Constants in front of linear nodes: groups, transposed and scaled products, batches; neutral
+ * numbers; a gate in pieces. */
+static const char *const fronts =
+    "net (float[1,8,6,6] X, float[3,4] A, float[2,3,4] B) =>"
+    " (float[1,6,4,4] Y, float[1,6,12,12] T, float[3,5] G, float[2,3,5] M, float[3,5] N) <"
+    " float[6,4,3,3] w = {random 1 0.3}, float[6] b = {random 2 0.3}, float[8,3,2,2] wt = {random "
+    "3 "
+    "0.3}, float[1,8,1,1] c = {random 4 1}, float[8] g = {random 5 1}, float[8] v = {random 6 1},"
+    " float[5,4] wg = {random 7 1}, float[4,5] wm = {random 8 1}, float[4] k = {random 9 1},"
+    " float one = {1}, float three = {3}, float six = {6}, float zero = {0}, float[5] bias = "
+    "{random "
+    "10 1} >"
+    "{ var = Abs(v)  n = BatchNormalization<epsilon=0.1>(X, g, g, v, var)"
+    "  y = Conv<group=2>(n, w, b)  Y = Neg(y)"
+    "  x1 = Mul(X, c)  x2 = Div(x1, three)  T = ConvTranspose<group=2, strides=[2,2]>(x2, wt)"
+    "  a1 = Sub(k, A)  a2 = Mul(a1, k)  a3 = Mul(one, a2)"
+    "  G = Gemm<transB=1, alpha=0.5, beta=3.0>(a3, wg, bias)"
+    "  m1 = Mul(B, k)  M = MatMul(m1, wm)  n1 = Add(A, k)  n2 = MatMul(n1, wm)"
+    "  n3 = Add(n2, three)  n4 = Clip(n3, zero, six)  n5 = Mul(n4, n2)  N = Div(n5, six) }";
+
 static const struct {
     const char *name, *text;
 } networks[] = {
-    {"residual", residual}, {"inception", inception}, {"in_place", in_place},
-    {"moves", moves},       {"padded", padded},       {"transposed", transposed},
-    {"ragged", ragged},     {"dense", dense},         {"cuts", cuts},
+    {"residual", residual}, {"inception", inception},   {"in_place", in_place}, {"moves", moves},
+    {"padded", padded},     {"transposed", transposed}, {"ragged", ragged},     {"dense", dense},
+    {"cuts", cuts},         {"fronts", fronts},
 };
 
 enum { N_NETWORKS = sizeof networks / sizeof networks[0] };
