@@ -27,6 +27,8 @@ static bool is_worth_folding(const Node *n)
     for (int i = 0; i < n->n_out; i++)
         if (n->out[i])
             out += value_physical_bytes(n->out[i]);
+    if (n->op == OP_DequantizeLinear) /* of weights, which kernels want as they compute with them */
+        return out <= 4 * in + FOLD_LIMIT_BYTES;
     return out <= FOLD_LIMIT_BYTES || out <= in;
 }
 

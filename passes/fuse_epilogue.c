@@ -80,8 +80,25 @@ static void add_step(Fuse *f, Node *n, Node *e, Value *other, bool swapped)
     take_result(n, e);
 }
 
+/* Clipping of integers, which the kernels that round to integers apply before they store. */
+static bool fuse_integer_clip(Node *n)
+{
+    bool rounds = op_has(n->op, T_EPILOGUE) && !op_has(n->op, T_ELEMENTWISE);
+    if (n->dead || !rounds || n->n_out != 1 || n->n_epilogue == MAX_EPILOGUE ||
+        (n->out[0]->dtype != DT_I8 && n->out[0]->dtype != DT_U8) || !value_read_once(n->out[0]))
+        return false;
+    Node *e = n->out[0]->users[0];
+    if (e->op != OP_Clip || operand_count(e) != 1 || e->n_epilogue > 0)
+        return false;
+    n->epilogue[n->n_epilogue++] = (EpilogueStep){e->op, e->params, -1, false, e->name};
+    take_result(n, e);
+    return true;
+}
+
 bool fuse_epilogue(Fuse *f, Node *n)
 {
+    if (fuse_integer_clip(n))
+        return true;
     if (!can_take_step(n))
         return false;
     Value *x = n->out[0];

@@ -35,6 +35,7 @@ const Pass *pass_at(int i);
 bool pass_expand(Graph *g, const PassOptions *o);
 bool pass_legalize(Graph *g, const PassOptions *o);
 bool pass_simplify(Graph *g, const PassOptions *o);
+bool pass_integers(Graph *g, const PassOptions *o);
 bool pass_fold(Graph *g, const PassOptions *o);
 bool pass_recognise(Graph *g, const PassOptions *o);
 bool pass_fuse(Graph *g, const PassOptions *o);

@@ -1,0 +1,41 @@
+/* What the rules of the integers pass share: a quantised graph as DequantizeLinear, operators on
+ * real numbers, QuantizeLinear ("QDQ") becomes operators on integers. */
+#ifndef CNNCC_PASSES_INTEGERS_H
+#define CNNCC_PASSES_INTEGERS_H
+
+#include "passes/rewrite.h"
+
+/* A known scale and zero point: real = scale * (q - zero). */
+typedef struct Quant {
+    Value *q;            /* the integers */
+    Value *scale, *zero; /* constants; zero may be NULL */
+    int axis;            /* of q, along which there is a scale each; -1: one for all */
+} Quant;
+
+/* `v` as integers of 8 bits with known scale and zero point; false when it is not made so. `axis`
+ * says whether there may be one scale an entry of an axis. */
+bool quant_of(const Value *v, bool axis, Quant *to);
+/* The same of what the QuantizeLinear `n` makes: to->q is its result. */
+bool quant_result(const Node *n, Quant *to);
+/* Same type, scale and zero point, one for all. */
+bool quant_equal(const Quant *a, const Quant *b);
+/* The zero point as an operand: a constant 0 where there is none. */
+Value *quant_zero(Graph *g, const Quant *q);
+/* Scale and zero point of entry `i`. */
+double quant_scale_at(const Quant *q, int64_t i);
+int64_t quant_zero_at(const Quant *q, int64_t i);
+
+/* A rule looks at one QuantizeLinear (its operand `x`), or at any other node, and returns whether
+ * it changed the graph. New nodes are appended: the driver sorts. */
+typedef bool (*IntegerRule)(Graph *g, Node *n);
+
+/* integers_ops.c: `n` quantises the result of a convolution, product, sum or average of integers.
+ */
+bool integers_compute(Graph *g, Node *n);
+/* integers_lookup.c: `n` quantises a function of one integer of 8 bits. */
+bool integers_lookup(Graph *g, Node *n);
+
+/* `n`'s result is made by `op` of these operands; `n` dies. NULL after a diagnostic. */
+Node *integers_replace(Graph *g, Node *n, OpKind op, const Params *p, Value *const *in, int n_in);
+
+#endif
