@@ -153,7 +153,7 @@ static bool compare_values(Cli *c, const PipelineOptions *p, BackendKind kind, c
     quiet.passes.dump = NULL;
     quiet.passes.time = false;
     quiet.passes.quiet = true;
-    Graph *g = cli_load(c, &quiet);
+    Graph *g = verify_load(c, &quiet);
     if (g == NULL)
         return false;
     check->n_hidden = expose_values(g, planned);

@@ -27,4 +27,7 @@ void verify_print(Cli *c, const char *label, const Value *v, const Difference *d
 typedef bool (*VerifyCheck)(Cli *c, const Backend *b, void *user);
 bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user);
 
+/* Loads the model as the reference runs it. NULL after a diagnostic. */
+Graph *verify_load(Cli *c, const PipelineOptions *p);
+
 #endif

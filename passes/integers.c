@@ -1,6 +1,6 @@
 /* integers: graphs that are quantised in QDQ form compute with integers.
  *
- * In: the simplified graph. Out: the same graph with
+ * In: the graph as imported. Out: the same graph with
  *   - DequantizeLinear sunk below what only moves elements, and QuantizeLinear raised above Concat,
  *     so that the moves are of integers; pairs of equal parameters cancel;
  *   - convolutions, products, sums and pools between the two as QLinearConv and its like
@@ -71,7 +71,7 @@ bool quant_equal(const Quant *a, const Quant *b)
            quant_zero_at(a, 0) == quant_zero_at(b, 0);
 }
 
-Value *quant_zero(Graph *g, const Quant *q)
+Value *zero_operand(Graph *g, const Quant *q)
 {
     return q->zero ? q->zero
                    : graph_constant(g, NULL, tensor_new(g->arena, q->q->dtype, &q->scale->shape));
@@ -265,10 +265,11 @@ static const IntegerRule rules[] = {
 
 bool pass_integers(Graph *g, const PassOptions *o)
 {
-    (void)o;
     bool any = false;
     for (int i = 0; i < g->n_nodes; i++)
         any = any || g->nodes[i]->op == OP_DequantizeLinear;
+    if (!any)
+        return true;
     for (int sweep = 0; any && sweep < MAX_SWEEPS; sweep++) {
         any = false;
         for (int i = 0, n = g->n_nodes; i < n; i++)
@@ -277,5 +278,5 @@ bool pass_integers(Graph *g, const PassOptions *o)
         if (g->diag->n_errors > 0 || !remove_dead(g))
             return false;
     }
-    return true;
+    return pass_simplify(g, o); /* pairs that cancelled left copies */
 }

@@ -20,7 +20,7 @@ bool quant_result(const Node *n, Quant *to);
 /* Same type, scale and zero point, one for all. */
 bool quant_equal(const Quant *a, const Quant *b);
 /* The zero point as an operand: a constant 0 where there is none. */
-Value *quant_zero(Graph *g, const Quant *q);
+Value *zero_operand(Graph *g, const Quant *q);
 /* Scale and zero point of entry `i`. */
 double quant_scale_at(const Quant *q, int64_t i);
 int64_t quant_zero_at(const Quant *q, int64_t i);

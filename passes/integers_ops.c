@@ -95,7 +95,7 @@ static bool make(Found *f, OpKind op, const Params *p, Value *const *in, int n_i
 static bool bias_at(const Value *v, int64_t i, double *x)
 {
     const Node *n = v->def;
-    if (v->constant) {
+    if (value_is_f32_constant(v)) {
         *x = tensor_get_f64(v->constant, i);
         return true;
     }
@@ -117,9 +117,10 @@ static Value *integer_bias(Graph *g, const Value *v, const Quant *x, const Quant
 {
     Tensor *t = tensor_new(g->arena, DT_I32, &v->shape);
     int64_t columns = v->shape.rank > 0 ? v->shape.dim[v->shape.rank - 1] : 1;
+    if (w->axis >= 0 && columns != shape_numel(&w->scale->shape))
+        return NULL;
     for (int64_t i = 0; i < shape_numel(&v->shape); i++) {
-        double real,
-            scale = quant_scale_at(x, 0) * quant_scale_at(w, columns == 1 ? 0 : i % columns);
+        double real, scale = quant_scale_at(x, 0) * quant_scale_at(w, i % columns);
         if (!bias_at(v, i, &real))
             return NULL;
         double q = nearbyint(real * factor / scale);
@@ -147,8 +148,14 @@ static bool make_conv(Found *f)
     Value *bias = absent_or(n, 2);
     if (bias && (bias = integer_bias(g, bias, &x, &w, 1)) == NULL)
         return false;
-    Value *in[9] = {x.q,     x.scale,           quant_zero(g, &x), w.q,
-                    w.scale, quant_zero(g, &w), f->y.scale,        quant_zero(g, &f->y),
+    Value *in[9] = {x.q,
+                    x.scale,
+                    zero_operand(g, &x),
+                    w.q,
+                    w.scale,
+                    zero_operand(g, &w),
+                    f->y.scale,
+                    zero_operand(g, &f->y),
                     bias};
     return make(f, OP_QLinearConv, &n->params, in, bias ? 9 : 8);
 }
@@ -163,12 +170,14 @@ static bool make_gemm(Found *f, const Node *n, const GemmParams *p, const Value 
         a.q->dtype != f->y.q->dtype || (b.axis >= 0 && b.axis != (p->trans_b ? 0 : 1)))
         return false;
     Value *c = NULL;
+    if (addend && addend->shape.rank > 2)
+        return false;
     if (addend && (c = integer_bias(g, addend, &a, &b, p->beta / p->alpha)) == NULL)
         return false;
     Params params = {.gemm = *p};
     params.gemm.beta = 1;
-    Value *in[9] = {a.q, a.scale,    quant_zero(g, &a),   b.q, b.scale, quant_zero(g, &b),
-                    c,   f->y.scale, quant_zero(g, &f->y)};
+    Value *in[9] = {a.q, a.scale,    zero_operand(g, &a),   b.q, b.scale, zero_operand(g, &b),
+                    c,   f->y.scale, zero_operand(g, &f->y)};
     return make(f, OP_QGemm, &params, in, 9);
 }
 
@@ -185,27 +194,36 @@ static bool make_matmul(Found *f)
         (b.axis >= 0 && (b.axis != b.q->shape.rank - 1 || b.axis == 0)))
         return false;
     Graph *g = f->g;
-    Value *in[8] = {a.q,     a.scale,           quant_zero(g, &a), b.q,
-                    b.scale, quant_zero(g, &b), f->y.scale,        quant_zero(g, &f->y)};
+    Value *in[8] = {a.q,
+                    a.scale,
+                    zero_operand(g, &a),
+                    b.q,
+                    b.scale,
+                    zero_operand(g, &b),
+                    f->y.scale,
+                    zero_operand(g, &f->y)};
     return make(f, OP_QLinearMatMul, NULL, in, 8);
 }
 
-/* MatMul of matrices and the addition of a constant row. */
-static bool make_matmul_add(Found *f)
+/* A product of two matrices without an addend of its own. */
+static bool is_plain_product(const Node *n)
+{
+    bool gemm = n->op == OP_Gemm && absent_or(n, 2) == NULL;
+    return !n->dead && n->n_epilogue == 0 && (gemm || n->op == OP_MatMul) &&
+           n->in[0]->shape.rank == 2 && n->in[1]->shape.rank == 2;
+}
+
+/* A product of matrices and the addition of a constant row. */
+static bool make_product_add(Found *f)
 {
     static const GemmParams plain = {1, 1, false, false};
     for (int k = 0; k < 2; k++) {
         const Node *product = f->op->in[k]->def;
         const Value *addend = f->op->in[1 - k];
-        Quant b;
-        if (product && !product->dead && product->op == OP_MatMul && product->n_epilogue == 0 &&
-            value_read_once(f->op->in[k]) && product->in[0]->shape.rank == 2 &&
-            product->in[1]->shape.rank == 2 && addend->shape.rank <= 2 &&
-            shape_equal(&f->op->in[k]->shape, &f->op->out[0]->shape) &&
-            (addend->constant || (addend->def && addend->def->op == OP_DequantizeLinear &&
-                                  addend->def->in[0]->constant)) &&
-            quant_of(product->in[1], true, &b))
-            return make_gemm(f, product, &plain, addend);
+        if (product && is_plain_product(product) && value_read_once(f->op->in[k]) &&
+            shape_equal(&f->op->in[k]->shape, &f->op->out[0]->shape))
+            return make_gemm(f, product, product->op == OP_Gemm ? &product->params.gemm : &plain,
+                             addend);
     }
     return false;
 }
@@ -216,11 +234,17 @@ static bool make_binary(Found *f)
     Graph *g = f->g;
     Quant a, b;
     if (!quant_of(n->in[0], false, &a) || !quant_of(n->in[1], false, &b))
-        return f->op->op == OP_Add && make_matmul_add(f);
+        return f->op->op == OP_Add && make_product_add(f);
     if (a.q->dtype != b.q->dtype)
         return false;
-    Value *in[8] = {a.q,     a.scale,           quant_zero(g, &a), b.q,
-                    b.scale, quant_zero(g, &b), f->y.scale,        quant_zero(g, &f->y)};
+    Value *in[8] = {a.q,
+                    a.scale,
+                    zero_operand(g, &a),
+                    b.q,
+                    b.scale,
+                    zero_operand(g, &b),
+                    f->y.scale,
+                    zero_operand(g, &f->y)};
     return make(f, n->op == OP_Add ? OP_QLinearAdd : OP_QLinearMul, NULL, in, 8);
 }
 
@@ -239,7 +263,7 @@ static bool make_pool(Found *f)
             p.pool.w.stride[i] = p.pool.w.dilation[i] = 1;
         }
     }
-    Value *in[5] = {x.q, x.scale, quant_zero(f->g, &x), f->y.scale, quant_zero(f->g, &f->y)};
+    Value *in[5] = {x.q, x.scale, zero_operand(f->g, &x), f->y.scale, zero_operand(f->g, &f->y)};
     return make(f, OP_QLinearAveragePool, &p, in, 5);
 }
 

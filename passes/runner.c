@@ -10,9 +10,9 @@
 
 static const Pass pipeline[] = {
     {"expand", "turn what is composed of other operators into those", pass_expand},
+    {"integers", "compute quantised graphs with integers", pass_integers},
     {"legalize", "compute in f32 what is stored in 16 bits", pass_legalize},
     {"simplify", "remove what computes nothing; explicit transposes", pass_simplify},
-    {"integers", "compute quantised graphs with integers", pass_integers},
     {"fold", "compute nodes with constant operands", pass_fold},
     {"recognise", "decomposed activations and normalisations become one node", pass_recognise},
     {"fuse", "normalisation into weights, elementwise into epilogues, pad into windows", pass_fuse},
