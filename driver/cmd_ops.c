@@ -1,38 +1,20 @@
-/* `cnncc ops`: the operator table as the user sees it. */
+/* `cnncc ops`: the operators as the user sees them; docs/OPERATORS.md has the same facts. */
 #include "driver/cli.h"
 
-#include "codegen/lower.h"
-#include "ir/interp/interp.h"
-#include "ir/ops.h"
-
-#include <string.h>
-
-typedef struct OpRow {
-    const char *name, *domain;
-    bool (*interp)(InterpCall *c);
-    bool (*lower)(Lower *lw, const Node *n);
-    const char *lowering; /* name of the column; "none": no kernel is needed */
-} OpRow;
-
-#define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
-    {name, domain, interp_##interp, lower_##lower, #lower},
-static const OpRow rows[] = {
-#include "ir/ops.def"
-};
-#undef OP
+#include "ir/op_facts.h"
 
 int cmd_ops(Cli *c)
 {
-    (void)c;
-    printf("%-22s %-8s %-8s %s\n", "operator", "domain", "interp", "compiled");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const OpRow *r = &rows[i];
-        bool folded = strcmp(r->lowering, "none") == 0;
-        printf("%-22s %-8s %-8s %s\n", r->name, *r->domain ? r->domain : "ai.onnx",
-               r->interp ? "yes" : "no",
-               folded     ? "folded away at compile time"
-               : r->lower ? "yes"
-                          : "no");
+    printf("%-25s %-14s %-7s %-35s %s\n", "operator", "domain", "opsets", "types", "limits");
+    for (int i = OP_NONE + 1; i < OP_COUNT; i++) {
+        const OpInfo *op = op_info((OpKind)i);
+        const OpFacts *f = op_facts((OpKind)i);
+        if (f == NULL)
+            continue;
+        const char *opsets = f->last ? arena_printf(c->arena, "%d-%d", f->first, f->last)
+                                     : arena_printf(c->arena, "%d-", f->first);
+        printf("%-25s %-14s %-7s %-35s %s\n", op->name, op->domain[0] ? op->domain : "ai.onnx",
+               opsets, op_types_str(c->arena, f->compiled), f->limits);
     }
     return STATUS_OK;
 }

@@ -4,7 +4,7 @@
  *     graph ::= name "(" inputs ")" "=>" "(" outputs ")" [ "<" values ">" ] "{" node … "}"
  *     node  ::= [ "[" label "]" ] names "=" op [ attributes ] "(" names ")" [ attributes ]
  *
- * where an input or value is `type name [= data]`; functions (text_function.c) follow the graph.
+ * where an input or value is `type name [= data]` (an output may leave its type out); functions (text_function.c) follow the graph.
  * One thing is our own: data may be `{random SEED SCALE}`, so that a test's network fits on a
  * screen. */
 #include "frontend/model.h"
@@ -119,7 +119,8 @@ static bool value(TextReader *r, Onnx__GraphProto *g, ValueRole role)
     bool data;
     Onnx__ValueInfoProto *v = ARENA_NEW(r->arena, Onnx__ValueInfoProto);
     onnx__value_info_proto__init(v);
-    if ((r->depth == 0 || text_is_type(r)) && !text_type(r, &v->type))
+    bool typed = (r->depth == 0 && role != ROLE_OUTPUT) || text_is_type(r);
+    if (typed && !text_type(r, &v->type))
         return false;
     if (!text_quotable(r, &name) || !text_accept(r, '=', &data))
         return false;
