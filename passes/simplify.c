@@ -136,6 +136,25 @@ static void rule_neutral(Sweep *s, Node *n)
         rule_forward_same_shape(s, n);
 }
 
+/* An operand that was expanded needs not be where the operator broadcasts. */
+static void rule_broadcast(Sweep *s, Node *n)
+{
+    for (int i = n->op == OP_PRelu ? 1 : 0; i < n->n_in; i++) {
+        const Node *def = n->in[i] ? n->in[i]->def : NULL;
+        if (def == NULL || def->dead || def->op != OP_Expand)
+            continue;
+        Shape shape = def->in[0]->shape;
+        bool fits = true;
+        for (int k = 0; k < n->n_in; k++)
+            if (k != i && n->in[k])
+                fits = fits && shape_broadcast(&shape, &n->in[k]->shape, &shape);
+        if (!fits || !shape_equal(&shape, &n->out[0]->shape))
+            continue;
+        n->in[i] = def->in[0];
+        s->changed = true;
+    }
+}
+
 /* A variadic operator of one operand, a Concat of one part, a Split in one. */
 static void rule_single(Sweep *s, Node *n)
 {
@@ -379,6 +398,8 @@ static const struct {
 
 static void apply_rules(Sweep *s, Node *n)
 {
+    if (op_has(n->op, T_ELEMENTWISE))
+        rule_broadcast(s, n);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].op == n->op) {
             rules[i].rule(s, n);
