@@ -33,7 +33,10 @@ static bool parse_args(Arena *a, const char **s, Pattern *p)
             return false;
         skip_space(s);
     } while (**s == ',');
-    return *(*s)++ == ')';
+    if (**s != ')')
+        return false;
+    ++*s;
+    return true;
 }
 
 static const Pattern *parse_op(Arena *a, const char **s, Pattern *p)
@@ -71,7 +74,7 @@ static const Pattern *parse(Arena *a, const char **s)
 const Pattern *pattern_parse(Arena *a, const char *text)
 {
     const Pattern *p = parse(a, &text);
-    return *text == '\0' ? p : NULL;
+    return p && *text == '\0' ? p : NULL;
 }
 
 /* ---- numbers and letters ---- */
