@@ -209,6 +209,7 @@ static int most_inputs(OpKind op)
     const OpInfo *info = op_info(op);
     switch (op) {
     case OP_Concat:
+    case OP_Einsum:
     case OP_Min:
     case OP_Max:
     case OP_Sum:

@@ -1,5 +1,5 @@
-/* Import of reductions, of operators along one axis, and of the normalisations that work line by
- * line.
+/* Import of reductions, of operators along one axis, of the normalisations that work line by line,
+ * of sums of products and of spectra.
  *
  * The axes of ReduceSum (from opset 13 on) and of the other reductions (from 18 on) are an input,
  * which inference reads; before that they are an attribute. k of TopK (from 10 on) and the axis of
@@ -103,4 +103,44 @@ bool import_lines_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
     c->stash = stash > 0 && stash < INT32_MAX ? dtype_from_onnx((int32_t)stash) : DT_NONE;
     return dtype_is_float(c->stash) ||
            node_error(im->graph, n, "stash_type %lld is no floating-point type", (long long)stash);
+}
+
+/* ---- sums of products, spectra ---- */
+
+bool import_einsum(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    if (!attr_present(im, p, "equation"))
+        return node_error(im->graph, n, "attribute \"equation\" is missing");
+    return attr_string(im, p, "equation", &n->params.einsum.equation);
+}
+
+/* The axis of DFT is an attribute up to opset 19 (1 by default), then an input (-2). */
+bool import_dft(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    SpectrumParams *c = &n->params.spectrum;
+    if (n->op == OP_STFT) {
+        c->onesided = true;
+        return attr_bool(im, p, "onesided", &c->onesided);
+    }
+    c->axis = im->opset >= 20 ? -2 : 1;
+    if (im->opset < 20 && n->n_in > 2)
+        return node_error(im->graph, n, "3 inputs, opset %lld has the axis as an attribute",
+                          (long long)im->opset);
+    return (im->opset >= 20 || attr_int(im, p, "axis", &c->axis)) &&
+           attr_bool(im, p, "onesided", &c->onesided) && attr_bool(im, p, "inverse", &c->inverse);
+}
+
+/* MelWeightMatrix and the window functions. */
+bool import_spectrum_table(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    SpectrumParams *c = &n->params.spectrum;
+    int64_t type = 1;
+    c->periodic = true;
+    if (!attr_int(im, p, "output_datatype", &type))
+        return false;
+    if (n->op != OP_MelWeightMatrix && !attr_bool(im, p, "periodic", &c->periodic))
+        return false;
+    c->dtype = type > 0 && type < INT32_MAX ? dtype_from_onnx((int32_t)type) : DT_NONE;
+    return (c->dtype != DT_NONE && c->dtype != DT_BOOL) ||
+           node_error(im->graph, n, "output_datatype %lld is no type of numbers", (long long)type);
 }

@@ -277,6 +277,20 @@ typedef struct RnnParams { /* LSTM GRU RNN Recurrence */
     bool input_forget;              /* LSTM: the forget gate is 1 - the input gate */
 } RnnParams;
 
+typedef struct EinsumParams {
+    const char *equation; /* ir/einsum.h takes it apart */
+} EinsumParams;
+
+/* DFT STFT MelWeightMatrix HannWindow HammingWindow BlackmanWindow. */
+typedef struct SpectrumParams {
+    int64_t axis;   /* DFT: of the signal; non-negative after inference */
+    int64_t length; /* after inference: of the transform, the frames, the window */
+    int64_t step;   /* STFT, after inference: between frames */
+    bool onesided, inverse;
+    bool periodic; /* windows */
+    DType dtype;   /* of tables */
+} SpectrumParams;
+
 typedef union Params {
     ConvParams conv;
     PoolParams pool;
@@ -287,6 +301,8 @@ typedef union Params {
     ReduceParams reduce;
     LineParams line;
     RnnParams rnn;
+    EinsumParams einsum;
+    SpectrumParams spectrum;
     PermParams perm;
     PadParams pad;
     SliceParams slice;

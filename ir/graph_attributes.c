@@ -252,6 +252,22 @@ static void write_rnn(Text *t, const Node *n)
         put_int(t, "input_forget", 1);
 }
 
+static void write_einsum(Text *t, const Node *n)
+{
+    put_string(t, "equation", n->params.einsum.equation ? n->params.einsum.equation : "");
+}
+
+static void write_spectrum(Text *t, const Node *n)
+{
+    const SpectrumParams *p = &n->params.spectrum;
+    if (n->op == OP_DFT)
+        put_int(t, "axis", p->axis);
+    if (p->onesided)
+        put_int(t, "onesided", 1);
+    if (p->inverse)
+        put_int(t, "inverse", 1);
+}
+
 static void write_perm(Text *t, const Node *n)
 {
     int64_t perm[MAX_RANK];
@@ -431,7 +447,8 @@ static const struct {
     {"depth", write_depth},       {"index", write_index},       {"diagonal", write_diagonal},
     {"sequence", write_sequence}, {"suppress", write_suppress}, {"sample", write_sample},
     {"roi", write_roi},           {"fold", write_fold},         {"quant", write_quant},
-    {"rnn", write_rnn},           {"reduce", write_reduce},     {"line", write_line},
+    {"rnn", write_rnn},           {"einsum", write_einsum},     {"spectrum", write_spectrum},
+    {"reduce", write_reduce},     {"line", write_line},
 };
 
 const char *op_attributes(Arena *a, const Node *n)

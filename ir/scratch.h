@@ -34,4 +34,10 @@ static inline int64_t recurrence_state_bytes(int64_t batch, int64_t hidden)
     return 8 * batch * hidden;
 }
 
+/* Det: a copy of one matrix, elements of 8 bytes at most. */
+static inline int64_t det_scratch_bytes(int64_t n)
+{
+    return 8 * n * n;
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* expand: operators that are compositions become what they are composed of.
  *
- * In: the graph as imported. Out: a graph without LSTM, GRU, RNN. The rules are a table by
+ * In: the graph as imported. Out: a graph without LSTM, GRU, RNN, DFT, STFT; Einsum
+ * only where it is no matrix product. The rules are a table by
  * operator; what they make is inferred at once. Constant operands that a rule reshapes or
  * transposes are computed by the fold pass. */
 #include "passes/expand.h"
@@ -51,9 +52,8 @@ static const struct {
     OpKind op;
     ExpandRule *rule;
 } rules[] = {
-    {OP_LSTM, expand_rnn},
-    {OP_GRU, expand_rnn},
-    {OP_RNN, expand_rnn},
+    {OP_LSTM, expand_rnn},      {OP_GRU, expand_rnn}, {OP_RNN, expand_rnn},
+    {OP_Einsum, expand_einsum}, {OP_DFT, expand_dft}, {OP_STFT, expand_stft},
 };
 
 static bool apply_rule(Graph *g, Node *n)

@@ -8,7 +8,9 @@
  * diagnostic. */
 typedef bool ExpandRule(Graph *g, Node *n);
 
-ExpandRule expand_rnn; /* passes/expand_rnn.c */
+ExpandRule expand_rnn;              /* passes/expand_rnn.c */
+ExpandRule expand_einsum;           /* passes/expand_einsum.c */
+ExpandRule expand_dft, expand_stft; /* passes/expand_spectrum.c */
 
 /* A new node before `n`, with its one result inferred; NULL after a diagnostic. The parameters may
  * be NULL. */

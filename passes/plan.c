@@ -287,6 +287,9 @@ bool pass_plan(Graph *g, const PassOptions *o)
             plan_topk(n);
         else if (n->op == OP_Recurrence)
             plan_recurrence(n);
+        else if (n->op == OP_Det)
+            n->plan.scratch_bytes =
+                det_scratch_bytes(n->in[0]->shape.dim[n->in[0]->shape.rank - 1]);
         else if (n->out[0]->dtype != DT_F32)
             plan_scalar(g, n);
         else if (n->op == OP_Conv)

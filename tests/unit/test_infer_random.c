@@ -158,6 +158,20 @@ static Value *rnn_operand(Chance *c, Graph *g, OpKind op, int i)
     return graph_value(g, NULL, DT_F32, i == 0 ? &x : i == 1 ? &w : &r);
 }
 
+/* Signal, step, window and length of an STFT; the numbers of a MelWeightMatrix. */
+static Value *spectrum_operand(Chance *c, Graph *g, OpKind op, int i)
+{
+    Shape signal = {2 + below(c, 2), {below(c, 3), 1 + below(c, 9), 1 + below(c, 2)}};
+    bool mel = op == OP_MelWeightMatrix, stft = op == OP_STFT && i != 2;
+    if ((!mel && !stft) || below(c, 16) == 0)
+        return NULL;
+    if (stft && i == 0)
+        return graph_value(g, NULL, DT_F32, &signal);
+    Tensor *t = tensor_new(g->arena, mel && i > 2 ? DT_F32 : DT_I64, &(Shape){.rank = 0});
+    tensor_set_f64(t, 0, 1 + below(c, 3));
+    return graph_constant(g, NULL, t);
+}
+
 /* What the operands of quantised operators are, a letter an operand: q integers shaped like the
  * first, w a weight of it, m a second factor, s a scale, z a zero point, b a bias, f real numbers,
  * t a table. */
@@ -361,6 +375,20 @@ static void random_rnn(Chance *c, Params *p)
     r->input_forget = below(c, 2);
 }
 
+static void random_einsum(Chance *c, Params *p)
+{
+    static const char *const equations[] = {"ij,jk->ik", "...ii->...i", "i,j", "ab->", "ij->ji",
+                                            "a",         "ab,b",        "->",  "i--j", "...,..."};
+    p->einsum.equation = equations[below(c, 10)];
+}
+
+static void random_spectrum(Chance *c, Params *p)
+{
+    p->spectrum = (SpectrumParams){
+        below(c, 2) ? 0 : number(c),   number(c), number(c), below(c, 2), below(c, 2), below(c, 2),
+        below(c, 8) ? DT_F32 : type(c)};
+}
+
 static void random_line(Chance *c, Params *p)
 {
     p->line = (LineParams){number(c),   below(c, 2), below(c, 2), below(c, 2),    below(c, 2),
@@ -484,6 +512,7 @@ static const struct {
     {"diagonal", random_diagonal}, {"sequence", random_sequence}, {"suppress", random_suppress},
     {"sample", random_sample},     {"roi", random_roi},           {"fold", random_fold},
     {"reduce", random_reduce},     {"line", random_line},         {"rnn", random_rnn},
+    {"einsum", random_einsum},     {"spectrum", random_spectrum},
 };
 
 /* ---- one node ---- */
@@ -498,6 +527,8 @@ static Node *random_node(Chance *c, Graph *g, OpKind op)
     int n_out = info->out_max == info->out_min ? info->out_min : 1 + below(c, MAX_OUT);
     for (int i = 0; i < n_in; i++) {
         in[i] = rnn_operand(c, g, op, i);
+        if (in[i] == NULL)
+            in[i] = spectrum_operand(c, g, op, i);
         if (in[i] == NULL)
             in[i] = fitting(c, g, op, i, in[0]);
         if (in[i] == NULL)

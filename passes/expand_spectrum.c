@@ -1,0 +1,128 @@
+/* DFT and STFT -> products with a constant matrix of sines and cosines.
+ *
+ * A signal of n numbers (real, or pairs) times a matrix [n parts, bins 2] is its spectrum. That is
+ * O(n^2), which for the lengths of audio front ends is as fast as the products are; the matrix is
+ * limited. Frames of an STFT are gathered by constant indices; a constant window goes into the
+ * matrix. */
+#include "passes/expand.h"
+
+#include <math.h>
+
+enum { MAX_MATRIX = 1 << 24 }; /* elements */
+
+static const double two_pi = 6.283185307179586476925286766559;
+
+/* `count` samples of `parts` numbers each -> `bins` complex numbers; row j times window[j]. */
+static Value *fourier_matrix(Graph *g, const Node *n, int64_t count, int64_t parts, int64_t bins,
+                             const Tensor *window)
+{
+    const SpectrumParams *p = &n->params.spectrum;
+    Shape s = {2, {count * parts, bins * 2}};
+    if (s.dim[0] > MAX_MATRIX / s.dim[1]) {
+        node_unsupported(g, n, "the matrix of the transform is %lldx%lld, at most %d elements fit",
+                         (long long)s.dim[0], (long long)s.dim[1], (int)MAX_MATRIX);
+        return NULL;
+    }
+    Tensor *t = tensor_new(g->arena, n->in[0]->dtype, &s);
+    for (int64_t j = 0; j < count; j++)
+        for (int64_t k = 0; k < bins; k++) {
+            double phase = two_pi * (double)(j * k % p->length) / (double)p->length;
+            double scale = window ? tensor_get_f64(window, j) : 1;
+            scale = p->inverse ? scale / (double)p->length : scale;
+            double c = scale * cos(phase), d = scale * (p->inverse ? sin(phase) : -sin(phase));
+            int64_t at = j * parts * bins * 2 + k * 2;
+            tensor_set_f64(t, at, c);
+            tensor_set_f64(t, at + 1, d);
+            if (parts == 2) {
+                tensor_set_f64(t, at + bins * 2, -d);
+                tensor_set_f64(t, at + bins * 2 + 1, c);
+            }
+        }
+    return graph_constant(g, NULL, t);
+}
+
+/* Rows of samples times the matrix, as [dims…]. */
+static Value *transformed(Graph *g, Node *n, Value *x, int64_t row, Value *matrix, int rank,
+                          const int64_t *dims)
+{
+    const int64_t flat[] = {row > 0 ? shape_numel(&x->shape) / row : 0, row};
+    x = matrix ? expand_reshape(g, n, x, 2, flat) : NULL;
+    Value *y = x ? expand_emit(g, n, OP_MatMul, NULL, (Value *[]){x, matrix}, 2) : NULL;
+    return y ? expand_reshape(g, n, y, rank, dims) : NULL;
+}
+
+/* The first `count` samples along `axis`. */
+static Value *cut(Graph *g, Node *n, Value *x, int axis, int64_t count)
+{
+    const int64_t bounds[] = {0, count, axis};
+    Value *in[4] = {x};
+    for (int i = 0; i < 3; i++) {
+        Tensor *t = tensor_new(g->arena, DT_I64, &(Shape){1, {1}});
+        tensor_set_i64(t, 0, bounds[i]);
+        in[i + 1] = graph_constant(g, NULL, t);
+    }
+    return expand_emit(g, n, OP_Slice, NULL, in, 4);
+}
+
+bool expand_dft(Graph *g, Node *n)
+{
+    const SpectrumParams *p = &n->params.spectrum;
+    Value *x = n->in[0];
+    int rank = x->shape.rank, axis = (int)p->axis, swap[MAX_RANK];
+    int64_t have = x->shape.dim[axis], count = have < p->length ? have : p->length;
+    int64_t parts = x->shape.dim[rank - 1], bins = n->out[0]->shape.dim[axis];
+    Value *matrix = fourier_matrix(g, n, count, parts, bins, NULL);
+    for (int i = 0; i < rank; i++) /* the signal's axis goes to the one before the last, and back */
+        swap[i] = i == axis ? rank - 2 : i == rank - 2 ? axis : i;
+    if (matrix == NULL || (count < have && (x = cut(g, n, x, axis, count)) == NULL))
+        return false;
+    x = expand_transpose(g, n, x, swap);
+    if (x == NULL)
+        return false;
+    Shape out = x->shape;
+    out.dim[rank - 2] = bins;
+    out.dim[rank - 1] = 2;
+    Value *y = transformed(g, n, x, count * parts, matrix, rank, out.dim);
+    if (y == NULL)
+        return false;
+    expand_become(g, n, OP_Transpose, &y, 1);
+    n->params.perm.given = true;
+    for (int i = 0; i < rank; i++)
+        n->params.perm.perm[i] = swap[i];
+    return true;
+}
+
+/* [N, L, …] -> [N, frames, length, …] */
+static Value *frames_of(Graph *g, Node *n, Value *x)
+{
+    const SpectrumParams *p = &n->params.spectrum;
+    Shape s = {2, {n->out[0]->shape.dim[1], p->length}};
+    Params axis = {.axis = {.axis = 1}};
+    Tensor *t = tensor_new(g->arena, DT_I64, &s);
+    for (int64_t f = 0; f < s.dim[0]; f++)
+        for (int64_t j = 0; j < s.dim[1]; j++)
+            tensor_set_i64(t, f * s.dim[1] + j, f * p->step + j);
+    return expand_emit(g, n, OP_Gather, &axis, (Value *[]){x, graph_constant(g, NULL, t)}, 2);
+}
+
+bool expand_stft(Graph *g, Node *n)
+{
+    const SpectrumParams *p = &n->params.spectrum;
+    Value *x = n->in[0], *window = n->n_in > 2 ? n->in[2] : NULL;
+    int64_t parts = x->shape.rank == 3 ? x->shape.dim[2] : 1;
+    const int64_t signal[] = {x->shape.dim[0], x->shape.dim[1], parts}, column[] = {p->length, 1};
+    Shape out = n->out[0]->shape;
+    Value *matrix =
+        fourier_matrix(g, n, p->length, parts, out.dim[2], window ? window->constant : NULL);
+    x = matrix ? expand_reshape(g, n, x, 3, signal) : NULL;
+    x = x ? frames_of(g, n, x) : NULL;
+    if (x && window && window->constant == NULL) {
+        window = expand_reshape(g, n, window, 2, column);
+        x = window ? expand_emit(g, n, OP_Mul, NULL, (Value *[]){x, window}, 2) : NULL;
+    }
+    Value *y = x ? transformed(g, n, x, p->length * parts, matrix, 4, out.dim) : NULL;
+    if (y == NULL)
+        return false;
+    expand_become(g, n, OP_Identity, &y, 1);
+    return true;
+}
