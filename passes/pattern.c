@@ -218,15 +218,6 @@ static bool match_factors(Match *m, const Pattern *p, int k, Product f)
     return false;
 }
 
-/* Whether one node only reads `v`: then its factors may be looked at instead. */
-static bool is_private(const Value *v)
-{
-    int readers = v->is_output;
-    for (int i = 0; i < v->n_users; i++)
-        readers += !v->users[i]->dead;
-    return readers <= 1;
-}
-
 static bool match_unfolded(Match *m, const Pattern *p, const Product *f);
 
 /* The same with factor i replaced by its own factors. */
@@ -234,7 +225,7 @@ static bool match_one_unfolded(Match *m, const Pattern *p, const Product *f, int
 {
     Product more = {.number = f->number, .unfoldings = f->unfoldings + 1};
     Node *n = f->value[i]->def;
-    if (n == NULL || (n != m->root && !is_private(f->value[i])))
+    if (n == NULL)
         return false;
     for (int k = 0; k < f->n; k++)
         if (k != i)
@@ -242,7 +233,25 @@ static bool match_one_unfolded(Match *m, const Pattern *p, const Product *f, int
     return unfold(n, &more) && cover(m, n) && match_unfolded(m, p, &more);
 }
 
-/* Unfolds as far as possible first: so numbers go to the pattern's number, not into x. */
+/* Unfolds one of the factors: those that only one node reads, or the others. */
+static bool match_deeper(Match *m, const Pattern *p, const Product *f, bool shared)
+{
+    const Match before = *m;
+    for (int i = 0; i < f->n && f->unfoldings < MAX_UNFOLDINGS; i++) {
+        const Value *v = f->value[i];
+        int readers = v->is_output;
+        for (int k = 0; k < v->n_users; k++)
+            readers += !v->users[k]->dead;
+        bool is_shared = readers > 1 && v->def != m->root;
+        if (is_shared == shared && match_one_unfolded(m, p, f, i))
+            return true;
+        *m = before;
+    }
+    return false;
+}
+
+/* Unfolds as far as possible first: so numbers go to the pattern's number, not into x. What others
+ * read too comes last: it can only disappear when all its readers are in the pattern. */
 static bool match_unfolded(Match *m, const Pattern *p, const Product *f)
 {
     const Match before = *m;
@@ -251,15 +260,12 @@ static bool match_unfolded(Match *m, const Pattern *p, const Product *f)
         count += !is_scalar(p->arg[i]);
     if (f->n > count)
         return false;
-    for (int i = 0; i < f->n && f->unfoldings < MAX_UNFOLDINGS; i++) {
-        if (match_one_unfolded(m, p, f, i))
-            return true;
-        *m = before;
-    }
+    if (match_deeper(m, p, f, false))
+        return true;
     if (f->n == count && match_numbers(m, p, f->number) && match_factors(m, p, 0, *f))
         return true;
     *m = before;
-    return false;
+    return match_deeper(m, p, f, true);
 }
 
 static bool match_product(Match *m, const Pattern *p, Value *v)

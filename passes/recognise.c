@@ -58,6 +58,9 @@ static bool negated_slope(Graph *g, Node *n, Match *m, const RecogniseRow *row)
 #define GELU_ROOT "0.7978845608"    /* sqrt(2 / pi) */
 #define HALF_ROOT "0.7071067811865" /* sqrt(1 / 2) */
 
+/* sqrt(variance + e) */
+#define DEVIATION "Sqrt(Add(ReduceMean(Mul(Sub(x, ReduceMean(x)), Sub(x, ReduceMean(x)))), $e))"
+
 static const RecogniseRow rows[] = {
     /* Bounds. */
     {"Min(Max(x, $a), $b)", "Clip(x, $a, $b)", NULL},
@@ -86,11 +89,10 @@ static const RecogniseRow rows[] = {
     {"Mul(x, Add(Tanh(Mul(x, Add(Mul(x, x, 0.044715), 1), " GELU_ROOT ")), 1), 0.5)", "Gelu(x)",
      tanh_gelu},
     /* Normalisation over the last axes. */
-    {"Div(Sub(x, ReduceMean(x)), Sqrt(Add(ReduceMean(Mul(Sub(x, ReduceMean(x)), Sub(x, "
-     "ReduceMean(x)))), $e)))",
-     NULL, recognise_layer_norm},
-    {"Mul(Sub(x, ReduceMean(x)), Reciprocal(Sqrt(Add(ReduceMean(Mul(Sub(x, ReduceMean(x)), Sub(x, "
-     "ReduceMean(x)))), $e))))",
+    {"Div(Sub(x, ReduceMean(x)), " DEVIATION ")", NULL, recognise_layer_norm},
+    {"Mul(Sub(x, ReduceMean(x)), Reciprocal(" DEVIATION "))", NULL, recognise_layer_norm},
+    {"Add(Mul(x, g, Reciprocal(" DEVIATION ")), Sub(b, Mul(ReduceMean(x), g, Reciprocal(" DEVIATION
+     "))))",
      NULL, recognise_layer_norm},
     {"Mul(LayerNormalization(x), s)", NULL, recognise_norm_scale},
     {"Add(LayerNormalization(x), b)", NULL, recognise_norm_bias},

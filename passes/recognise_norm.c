@@ -35,26 +35,6 @@ static int64_t trailing(const ReduceParams *p, int rank)
     return least == rank - p->n_axes ? least : -1;
 }
 
-bool recognise_layer_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
-{
-    (void)row;
-    static const Shape scalar;
-    Value *x = pattern_value(m, 'x');
-    const ReduceParams *axes = common_axes(m);
-    int64_t axis = axes ? trailing(axes, x->shape.rank) : -1;
-    if (axis < 0 || x->dtype != DT_F32 || !shape_equal(&x->shape, &n->out[0]->shape))
-        return false;
-    Tensor *one = tensor_new(g->arena, x->dtype, &scalar);
-    tensor_set_f64(one, 0, 1);
-    n->op = OP_LayerNormalization;
-    n->params = (Params){.norm = {.epsilon = pattern_number(m, 'e'), .axis = axis}};
-    n->params.norm.stash = DT_F32;
-    n->n_in = 0;
-    node_add_input(g, n, x);
-    node_add_input(g, n, graph_constant(g, "scale", one));
-    return true;
-}
-
 /* Whether `v` broadcasts to the normalised axes of `x`. */
 static bool fits_line(const Value *v, const Value *x, int64_t axis)
 {
@@ -65,6 +45,32 @@ static bool fits_line(const Value *v, const Value *x, int64_t axis)
         if (extent != 1 && extent != x->shape.dim[i])
             return false;
     }
+    return true;
+}
+
+bool recognise_layer_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
+{
+    (void)row;
+    static const Shape scalar;
+    Value *x = pattern_value(m, 'x'), *scale = pattern_value(m, 'g'), *bias = pattern_value(m, 'b');
+    const ReduceParams *axes = common_axes(m);
+    int64_t axis = axes ? trailing(axes, x->shape.rank) : -1;
+    if (axis < 0 || x->dtype != DT_F32 || !shape_equal(&x->shape, &n->out[0]->shape) ||
+        (scale && !fits_line(scale, x, axis)) || (bias && !fits_line(bias, x, axis)))
+        return false;
+    if (scale == NULL) {
+        Tensor *one = tensor_new(g->arena, x->dtype, &scalar);
+        tensor_set_f64(one, 0, 1);
+        scale = graph_constant(g, "scale", one);
+    }
+    n->op = OP_LayerNormalization;
+    n->params = (Params){.norm = {.epsilon = pattern_number(m, 'e'), .axis = axis}};
+    n->params.norm.stash = DT_F32;
+    n->n_in = 0;
+    node_add_input(g, n, x);
+    node_add_input(g, n, scale);
+    if (bias)
+        node_add_input(g, n, bias);
     return true;
 }
 

@@ -58,6 +58,10 @@ static const struct {
     {"a = ReduceMean<axes=[2]>(x) b = Sub(x, a) c = Pow(b, c2) d = ReduceMean<axes=[2]>(c) "
      "e = Add(d, k1) f = Sqrt(e) h = Div(b, f) i = Mul(h, v) y = Add(i, v)",
      OP_LayerNormalization},
+    {"a = ReduceMean<axes=[2]>(x) b = Sub(x, a) c = Mul(b, b) d = ReduceMean<axes=[2]>(c) "
+     "e = Add(d, k1) f = Sqrt(e) h = Reciprocal(f) i = Mul(h, v) j = Mul(x, i) k = Mul(a, i) "
+     "l = Sub(v, k) y = Add(j, l)",
+     OP_LayerNormalization},
     {"a = ReduceMax<axes=[1]>(x) b = Sub(x, a) c = Exp(b) d = ReduceSum<keepdims=1>(c, i1) "
      "y = Div(c, d)",
      OP_Softmax},
