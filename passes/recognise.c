@@ -122,20 +122,20 @@ static void add_use(Graph *g, Value *v, Node *n)
 bool recognise_result(Graph *g, Node *n, Match *m, const RecogniseRow *row)
 {
     const Pattern *result = pattern_parse(g->arena, row->result);
-    double *params[] = {&n->params.ew.alpha, &n->params.ew.beta, &n->params.ew.gamma};
+    double params[PATTERN_ARGS] = {0};
     const Value *x = pattern_value(m, 'x');
     if (!dtype_is_float(x->dtype) || !shape_equal(&x->shape, &n->out[0]->shape))
         return false;
     n->op = result->op;
     n->n_in = 0;
-    n->params = (Params){0};
-    for (int i = 0, k = 0; i < result->n; i++) {
+    for (int i = 0; i < result->n; i++) {
         const Pattern *p = result->arg[i];
         if (p->kind == PATTERN_VALUE)
             node_add_input(g, n, m->value[p->letter]);
         else
-            *params[k++] = p->kind == PATTERN_NUMBER ? p->number : m->number[p->letter];
+            params[i - n->n_in] = p->kind == PATTERN_NUMBER ? p->number : m->number[p->letter];
     }
+    n->params = (Params){.ew = {.alpha = params[0], .beta = params[1], .gamma = params[2]}};
     return true;
 }
 
