@@ -259,8 +259,8 @@ static bool sink_below_concat(Graph *g, Node *n)
 /* ---- the driver ---- */
 
 static const IntegerRule rules[] = {
-    cancel_pair,       sink_dequantize,  raise_quantize,
-    sink_below_concat, integers_compute, integers_lookup,
+    cancel_pair,      sink_dequantize, raise_quantize,        sink_below_concat,
+    integers_compute, integers_lookup, integers_join_lookups,
 };
 
 bool pass_integers(Graph *g, const PassOptions *o)

@@ -34,6 +34,8 @@ typedef bool (*IntegerRule)(Graph *g, Node *n);
 bool integers_compute(Graph *g, Node *n);
 /* integers_lookup.c: `n` quantises a function of one integer of 8 bits. */
 bool integers_lookup(Graph *g, Node *n);
+/* integers_lookup.c: a table of what another table gives is one table. */
+bool integers_join_lookups(Graph *g, Node *n);
 
 /* `n`'s result is made by `op` of these operands; `n` dies. NULL after a diagnostic. */
 Node *integers_replace(Graph *g, Node *n, OpKind op, const Params *p, Value *const *in, int n_in);

@@ -77,3 +77,21 @@ bool integers_lookup(Graph *g, Node *n)
     Value *in[2] = {from.q, graph_constant(g, NULL, x)};
     return integers_replace(g, n, OP_Lookup, NULL, in, 2) != NULL;
 }
+
+bool integers_join_lookups(Graph *g, Node *n)
+{
+    const Node *first = n->in[0] ? n->in[0]->def : NULL;
+    if (n->op != OP_Lookup || first == NULL || first->op != OP_Lookup || first->dead)
+        return false;
+    const Tensor *inner = first->in[1]->constant, *outer = n->in[1]->constant;
+    Tensor *joined = tensor_new(g->arena, outer->dtype, &outer->shape);
+    int64_t least = n->in[0]->dtype == DT_I8 ? INT8_MIN : 0;
+    size_t size = dtype_size(outer->dtype);
+    for (int64_t i = 0; i < CODES; i++) {
+        size_t from = (size_t)(tensor_get_i64(inner, i) - least);
+        memcpy((char *)joined->data + (size_t)i * size, (char *)outer->data + from * size, size);
+    }
+    n->in[0] = first->in[0];
+    n->in[1] = graph_constant(g, NULL, joined);
+    return true;
+}
