@@ -94,20 +94,20 @@ static void emit_matrix(Det *d, const KBuf *in, const KBuf *out, Affine which)
 {
     KBuilder *b = d->b;
     int outer = d->depth;
-    Affine i = nest_loop(b, "e", d->n * d->n, 1, &d->depth);
-    kb_store(b, d->m, i, kb_load(b, in, aff_add(aff_mul(which, d->n * d->n), i), 1));
-    nest_close(b, &d->depth, outer);
     d->det = kb_reg(b, "det", d->type, 0, 0, 0);
     d->best = kb_reg(b, "best", d->type, 0, 0, 0);
     d->pivot = kb_reg(b, "pivot", KTYPE(KT_I32, 1), 0, 0, 0);
     kb_set(b, d->det, kb_const(b, d->type, 1));
-    Affine k = nest_loop(b, "k", d->n, 1, &d->depth);
     if (d->n > 0) {
+        Affine i = nest_loop(b, "e", d->n * d->n, 1, &d->depth);
+        kb_store(b, d->m, i, kb_load(b, in, aff_add(aff_mul(which, d->n * d->n), i), 1));
+        nest_close(b, &d->depth, outer);
+        Affine k = nest_loop(b, "k", d->n, 1, &d->depth);
         find_pivot(d, k);
         swap_rows(d, k);
         eliminate(d, k);
+        nest_close(b, &d->depth, outer);
     }
-    nest_close(b, &d->depth, outer);
     kb_store(b, out, which, kb_get(b, d->det));
 }
 
