@@ -9,6 +9,7 @@
  */
 #include "passes/rewrite.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Sweep {
@@ -248,8 +249,32 @@ static void rule_transpose(Sweep *s, Node *n)
     }
 }
 
+/* Zeros around a slice: where no side is both cut and padded, one node cuts and pads. */
+static void rule_pad_of_slice(Sweep *s, Node *n)
+{
+    const Node *slice = n->in[0]->def;
+    PadParams p = n->params.pad;
+    if (slice == NULL || slice->dead || slice->op != OP_Slice || p.mode != PAD_CONSTANT)
+        return;
+    const Shape *x = &slice->in[0]->shape, *part = &slice->out[0]->shape;
+    for (int i = 0; i < x->rank; i++) {
+        int64_t before = slice->params.slice.start[i];
+        int64_t behind = x->dim[i] - before - part->dim[i];
+        if (slice->params.slice.step[i] != 1 || p.begin[i] < 0 || p.end[i] < 0 ||
+            (before > 0 && p.begin[i] > 0) || (behind > 0 && p.end[i] > 0))
+            return;
+        p.begin[i] -= before;
+        p.end[i] -= behind;
+    }
+    n->params.pad = p;
+    n->in[0] = slice->in[0];
+    n->n_in = 1;
+    s->changed = true;
+}
+
 static void rule_pad(Sweep *s, Node *n)
 {
+    rule_pad_of_slice(s, n);
     const PadParams *p = &n->params.pad;
     for (int i = 0; i < n->in[0]->shape.rank; i++)
         if (p->begin[i] != 0 || p->end[i] != 0)
@@ -257,8 +282,29 @@ static void rule_pad(Sweep *s, Node *n)
     rule_forward(s, n);
 }
 
+/* A slice of a slice is a slice. */
+static void rule_slice_of_slice(Sweep *s, Node *n)
+{
+    const Node *def = n->in[0]->def;
+    SliceParams *p = &n->params.slice;
+    if (def == NULL || def->dead || def->op != OP_Slice)
+        return;
+    const SliceParams *q = &def->params.slice;
+    for (int i = 0; i < n->in[0]->shape.rank; i++)
+        if (llabs(p->step[i]) > INT32_MAX || llabs(q->step[i]) > INT32_MAX)
+            return;
+    for (int i = 0; i < n->in[0]->shape.rank; i++) {
+        p->start[i] = q->start[i] + p->start[i] * q->step[i];
+        p->step[i] *= q->step[i];
+    }
+    n->in[0] = def->in[0];
+    n->n_in = 1;
+    s->changed = true;
+}
+
 static void rule_slice(Sweep *s, Node *n)
 {
+    rule_slice_of_slice(s, n);
     const SliceParams *p = &n->params.slice;
     for (int i = 0; i < n->in[0]->shape.rank; i++)
         if (n->in[0]->shape.dim[i] > 1 && (p->start[i] != 0 || p->step[i] != 1))
@@ -296,6 +342,29 @@ static void rule_resize(Sweep *s, Node *n)
             return;
     if (p->coord != COORD_TF_CROP_AND_RESIZE)
         rule_forward_same_shape(s, n);
+}
+
+/* Softmax over a last axis that a reshape has left alone: the reshape goes behind it. */
+static void rule_softmax(Sweep *s, Node *n)
+{
+    Graph *g = s->g;
+    Node *def = n->in[0]->def;
+    Value *out = n->out[0];
+    int rank = out->shape.rank;
+    if (def == NULL || def->dead || !is_reshaping(def->op) || n->params.axis.axis != rank - 1)
+        return;
+    const Shape *x = &def->in[0]->shape;
+    if (x->rank < 1 || x->dim[x->rank - 1] != out->shape.dim[rank - 1] || shape_numel(x) == 0)
+        return;
+    Value *before = graph_value(g, NULL, out->dtype, x);
+    n->in[0] = def->in[0];
+    n->params.axis.axis = x->rank - 1;
+    n->params.axis.coerce_2d = false;
+    n->out[0] = before;
+    before->def = n;
+    Value *in[] = {before, shape_constant(g, NULL, &out->shape)};
+    graph_node_after(g, n, OP_Reshape, NULL, in, 2, &out, 1);
+    s->changed = true;
 }
 
 /* ---- Gemm ---- */
@@ -394,6 +463,8 @@ static const struct {
     {OP_AveragePool, rule_pool},    {OP_BatchNormalization, rule_batch_norm},
     {OP_Resize, rule_resize},       {OP_Upsample, rule_resize},
     {OP_Gemm, rule_gemm},
+    {OP_Softmax, rule_softmax},
+    {OP_LogSoftmax, rule_softmax},
 };
 
 static void apply_rules(Sweep *s, Node *n)

@@ -1,0 +1,149 @@
+/* Moves that melt away: transposes that sink, slices and pads that merge, softmaxes behind
+ * reshapes. Every network must give the same results after each pass and when it is placed. */
+#include "ir/ops.h"
+#include "passes/passes.h"
+#include "tests/support/pass_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* The network after `pass`; then all passes on a copy, comparing results. */
+static PassCase *after(const char *text, const char *pass)
+{
+    static const char *const targets[] = {"c99", "avx2"};
+    PassOptions o = {0};
+    for (int i = 0; i < 2; i++) {
+        PassCase *all = pass_case_open(text, targets[i]);
+        if (!pass_case_check_all(all, &o))
+            fail_msg("%s", all->why);
+        pass_case_close(all);
+    }
+    PassCase *c = pass_case_open(text, "c99");
+    if (!pass_case_run(c, &o, pass) || !pass_case_same(c, pass))
+        fail_msg("%s", c->why);
+    return c;
+}
+
+static void expect_count(const char *text, const char *pass, OpKind op, int want)
+{
+    PassCase *c = after(text, pass);
+    assert_int_equal(pass_case_count(c, op), want);
+    pass_case_close(c);
+}
+
+static void channels_last_blocks_melt(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,6,8,3] x) => (float[1,6,8,4] y) <"
+                 " float[4,3,1,1] w = {random 1 1}, float[4] b = {1, -2, 3, -4},"
+                 " float[4,4] f = {random 2 1}, int64[4] s = {1, 1, 1, 4} >"
+                 "{ a = Transpose<perm=[0,3,1,2]>(x)  c = Conv(a, w)"
+                 "  d = Transpose<perm=[0,2,3,1]>(c)  e = Add(d, b)  r = Relu(e)"
+                 "  m = ReduceMean<axes=[1,2], keepdims=0>(r)  g = MatMul(m, f)"
+                 "  h = Sigmoid(g)  i = Reshape(h, s)  y = Mul(r, i) }",
+                 "sink", OP_Transpose, 2);
+}
+
+static void cuts_and_joins_let_pass(void **state)
+{
+    (void)state;
+    expect_count("net (float[2,4,5,6] x) => (float[2,4,5,6] y) <"
+                 " int64[2] sizes = {2, 2}, int64[8] p = {0,1,0,0, 0,0,2,0},"
+                 " int64[2] st = {1, 0}, int64[2] en = {6, 6}, int64[2] ax = {1, 2} >"
+                 "{ t = Transpose<perm=[0,2,3,1]>(x)  a, b = Split<axis=3>(t, sizes)"
+                 "  u = Neg(a)  j = Concat<axis=3>(u, b)  q = Pad(j, p)"
+                 "  s = Slice(q, st, en, ax)  k = Softmax<axis=3>(s)"
+                 "  y = Transpose<perm=[0,3,1,2]>(k) }",
+                 "sink", OP_Transpose, 0);
+}
+
+static void reductions_rename_their_axes(void **state)
+{
+    (void)state;
+    expect_count("net (float[2,3,4,5] x) => (float[2,4] y, int64[2,4,5] z, float[2,3,1,1] v) <>"
+                 "{ t = Transpose<perm=[0,2,3,1]>(x)  y = ReduceMax<axes=[2,3], keepdims=0>(t)"
+                 "  z = ArgMax<axis=3, keepdims=0>(t)  m = ReduceMean<axes=[1,2]>(t)"
+                 "  v = Transpose<perm=[0,3,1,2]>(m) }",
+                 "sink", OP_Transpose, 0);
+}
+
+static void axes_of_one_element_come_and_go(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,3,1,7] x) => (float[1,3,7,2] y) <"
+                 " int64[4] s = {1, 7, 3, 1}, int64[4] back = {1, 3, 7, 2} >"
+                 "{ t = Transpose<perm=[0,2,3,1]>(x)  a = Reshape(t, s)  n = Neg(a)"
+                 "  c = Concat<axis=3>(a, n)  y = Transpose<perm=[0,2,1,3]>(c) }",
+                 "sink", OP_Transpose, 0);
+}
+
+/* A view of parts that lie together is not given up for a transpose of the same size. */
+static void attention_keeps_its_views(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,5,3,2,4] x) => (float[2,5,4] q, float[2,5,4] k, float[2,5,4] v) <"
+                 " int64[3] sizes = {1, 1, 1}, int64[3] s = {2, 5, 4} >"
+                 "{ t = Transpose<perm=[2,0,3,1,4]>(x)  a, b, c = Split<axis=0>(t, sizes)"
+                 "  q = Reshape(a, s)  k = Reshape(b, s)  v = Reshape(c, s) }",
+                 "sink", OP_Transpose, 1);
+}
+
+static void slices_merge(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,2,8,9] x) => (float[1,2,3,3] y) <"
+                 " int64[1] s = {1}, int64[1] e = {8}, int64[1] h = {2}, int64[1] w = {3},"
+                 " int64[1] two = {2}, int64[1] from = {-1}, int64[1] to = {0},"
+                 " int64[1] back = {-1} >"
+                 "{ a = Slice(x, s, e, h, two)  b = Slice(a, s, e, w, two)"
+                 "  c = Slice(b, from, to, h, back)  i = Identity(c)"
+                 "  y = MaxPool<kernel_shape=[1,2]>(i) }",
+                 "simplify", OP_Slice, 1);
+}
+
+static void pads_take_slices(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,2,8,9] x) => (float[1,2,8,9] y) <"
+                 " int64[2] s = {2, 0}, int64[2] e = {8, 6}, int64[2] a = {2, 3},"
+                 " int64[8] p = {0,0,0,3, 0,0,2,0} >"
+                 "{ c = Slice(x, s, e, a)  y = Pad(c, p) }",
+                 "simplify", OP_Slice, 0); /* each axis is cut at one side, padded at the other */
+}
+
+static void pads_and_slices_on_one_side_stay(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,9] x) => (float[1,9] y) <"
+                 " int64[1] s = {2}, int64[1] e = {9}, int64[1] a = {1}, int64[4] p = {0,2,0,0} >"
+                 "{ c = Slice(x, s, e, a)  y = Pad(c, p) }",
+                 "simplify", OP_Slice, 1);
+}
+
+static void softmax_goes_before_reshapes(void **state)
+{
+    (void)state;
+    expect_count("net (float[2,3,4,5] x) => (float[2,3,4,5] y) <"
+                 " int64[2] flat = {24, 5}, int64[4] s = {2, 3, 4, 5} >"
+                 "{ t = Reshape(x, flat)  m = Softmax<axis=1>(t)  y = Reshape(m, s) }",
+                 "simplify", OP_Reshape, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channels_last_blocks_melt),
+        cmocka_unit_test(cuts_and_joins_let_pass),
+        cmocka_unit_test(reductions_rename_their_axes),
+        cmocka_unit_test(axes_of_one_element_come_and_go),
+        cmocka_unit_test(attention_keeps_its_views),
+        cmocka_unit_test(slices_merge),
+        cmocka_unit_test(pads_take_slices),
+        cmocka_unit_test(pads_and_slices_on_one_side_stay),
+        cmocka_unit_test(softmax_goes_before_reshapes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
