@@ -155,11 +155,37 @@ static void add_pool(Net *r)
 
 static void add_unary(Net *r)
 {
-    static const char *const ops[] = {
-        "Relu",      "LeakyRelu",       "Sigmoid",  "Tanh",     "Elu", "Selu", "HardSigmoid",
-        "HardSwish", "Softplus",        "Softsign", "Identity", "Abs", "Gelu", "Mish",
-        "Celu",      "ThresholdedRelu", "Erf",      "Exp",      "Neg"};
+    static const char *const ops[] = {"Relu",     "LeakyRelu", "Sigmoid",     "Tanh",
+                                      "Elu",      "Selu",      "HardSigmoid", "HardSwish",
+                                      "Softplus", "Softsign",  "Identity",    "Abs",
+                                      "Gelu",     "Mish",      "Celu",        "ThresholdedRelu",
+                                      "Erf",      "Exp",       "Neg",         "Sin",
+                                      "Cos",      "Atan",      "Asinh"};
     layer(r, ops[below(r, (int)(sizeof ops / sizeof ops[0]))], "", current(r), r->at[r->last]);
+}
+
+/* An activation in pieces, as exporters write it; a value that somebody else may read too. */
+static void add_pieces(Net *r)
+{
+    const int id = r->last, which = below(r, 4);
+    const char *v = current(r);
+    if (which == 0) /* |v| */
+        r->nodes = arena_printf(
+            r->arena, "%s  a%d = Less(%s, zero)  b%d = Neg(%s)  c%d = Where(a%d, b%d, %s)\n",
+            r->nodes, id, v, id, v, id, id, id, v);
+    else if (which == 1)
+        r->nodes = arena_printf(r->arena,
+                                "%s  a%d = Add(%s, three)  b%d = Clip(a%d, zero, six)  c%d = "
+                                "Mul(%s, b%d)\n",
+                                r->nodes, id, v, id, id, id, v, id);
+    else if (which == 2)
+        r->nodes = arena_printf(r->arena, "%s  a%d = Sigmoid(%s)  c%d = Mul(a%d, %s)\n", r->nodes,
+                                id, v, id, id, v);
+    else
+        r->nodes = arena_printf(
+            r->arena, "%s  a%d = Cast<to=11>(%s)  b%d = Tanh(a%d)  c%d = Cast<to=1>(b%d)\n",
+            r->nodes, id, v, id, id, id, id);
+    layer(r, "Div", "", arena_printf(r->arena, "c%d, six", id), r->at[id]);
 }
 
 /* [C,1,…] or [1,…] against the value. */
@@ -319,10 +345,10 @@ static void add_head(Net *r)
 static void add_layer(Net *r)
 {
     static void (*const layers[])(Net *) = {
-        add_conv,           add_conv,  add_conv,  add_conv, add_unary,  add_unary,
-        add_pool,           add_pool,  add_scale, add_join, add_join,   add_batch_norm,
-        add_conv_transpose, add_pad,   add_lrn,   add_pad,  add_resize, add_softmax,
-        add_transpose,      add_slice, add_matmul};
+        add_conv,           add_conv,  add_conv,   add_conv,   add_unary,  add_unary,
+        add_pool,           add_pool,  add_scale,  add_join,   add_join,   add_batch_norm,
+        add_conv_transpose, add_pad,   add_lrn,    add_pad,    add_resize, add_softmax,
+        add_transpose,      add_slice, add_matmul, add_pieces, add_pieces};
     layers[below(r, (int)(sizeof layers / sizeof layers[0]))](r);
 }
 
@@ -337,7 +363,9 @@ static bool is_large(const Place *p)
 
 char *random_net(Arena *a, uint64_t seed)
 {
-    Net r = {.arena = a, .state = seed, .weights = arena_strdup(a, "")};
+    Net r = {.arena = a, .state = seed};
+    r.weights = arena_strdup(a, " float zero = {0}, float three = {3}, float six = {6}");
+    r.n_weights = 3;
     Place p = {.n = below(&r, 5) ? 1 : 2, .c = between(&r, 1, below(&r, 2) ? 6 : 35)};
     p.spatial = below(&r, 6) ? 2 : between(&r, 1, 3);
     for (int i = 0; i < p.spatial; i++)
