@@ -153,6 +153,8 @@ static void build_pixel(QConv *q, const Segment *x_segment)
     Affine k[MAX_SPATIAL], at[MAX_SPATIAL];
     int depth = 0;
     bool none = x_segment->k_hi <= x_segment->k_lo || q->channels == 0;
+    for (int i = 0; i < MAX_SPATIAL - 1; i++)
+        none = none || q->axis[i].seg->k_hi <= q->axis[i].seg->k_lo;
     if (!none) {
         Affine channel = serial_loop(b, "c", q->channels, &depth);
         for (int i = 0; i < MAX_SPATIAL; i++)
