@@ -1,7 +1,6 @@
 /* Winograd convolution F(m, 3): 3x3, stride 1, as products in a transformed space. An output tile
  * of m x m pixels costs t x t products a channel pair, t = m + 2, instead of 9 m m: 2.25 times
- * fewer for m = 2, 4 times fewer for m = 4. (Lavin and Gray, "Fast algorithms for convolutional
- * neural networks", 2015.)
+ * fewer for m = 2, 4 times fewer for m = 4.
  *
  *     for the parts of the work, the image, the bands of tile rows
  *       V = B^T d B of every tile and channel              scratch [t t][channel block][tile][L]
@@ -13,42 +12,20 @@
  * WinogradCut of ir/packing.h decides.
  *
  * U = G g G^T comes packed (ir/packing.h). Pixels outside the image are zeros that are not loaded:
- * columns are decided while the kernel is built, rows by an if. Transforms run on vectors of
- * channels, one dimension after the other. */
+ * columns are decided while the kernel is built, rows by an if. Transforms (their matrices are in
+ * ir/winograd.h) run on vectors of channels, one dimension after the other. */
 #include "codegen/lower_conv.h"
 
 #include "ir/packing.h"
+#include "ir/winograd.h"
 
-enum { MAX_T = 6, MAX_VECTORS = 32 };
-
-/* The interpolation points are 0, 1, -1, infinity and for m = 4 also 2, -2. */
-typedef struct Form {
-    int m, t;
-    double bt[MAX_T][MAX_T]; /* rows of B^T: t x t */
-    double at[4][MAX_T];     /* rows of A^T: m x t */
-} Form;
-
-static const Form forms[] = {
-    {2,
-     4,
-     {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}},
-     {{1, 1, 1, 0}, {0, 1, -1, -1}}},
-    {4,
-     6,
-     {{4, 0, -5, 0, 1, 0},
-      {0, -4, -4, 1, 1, 0},
-      {0, 4, -4, -1, 1, 0},
-      {0, -2, -1, 2, 1, 0},
-      {0, 2, -1, -2, 1, 0},
-      {0, 4, 0, -5, 0, 1}},
-     {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}}},
-};
+enum { MAX_T = WINOGRAD_MAX_T, MAX_VECTORS = 32 };
 
 typedef struct Winograd {
     Lower *lw;
     KBuilder *b;
     const Node *node;
-    const Form *form;
+    const WinogradForm *form;
     ConvShape s;
     KBuf *x, *w, *bias, *v, *m, *y;
     Epilogue epilogue;
@@ -501,9 +478,7 @@ static bool set_up(Winograd *g)
     const Node *n = g->node;
     const Plan *plan = &n->plan;
     const Window *w = &n->params.conv.w;
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-        if (forms[i].m == plan->tile_out)
-            g->form = &forms[i];
+    g->form = winograd_form(plan->tile_out);
     g->lanes = plan->lanes > 1 ? plan->lanes : 1;
     g->tile_m = plan->tile_m > 0 ? plan->tile_m : 1;
     g->tile_n = plan->tile_n > 0 ? plan->tile_n : 1;

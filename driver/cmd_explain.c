@@ -7,6 +7,7 @@
 #include "driver/explain.h"
 #include "driver/json.h"
 #include "ir/ops.h"
+#include "ir/text.h"
 
 #include <string.h>
 
@@ -45,9 +46,38 @@ static const char *place_text(Arena *a, const Value *v)
     }
 }
 
+/* "winograd 14x2 F4 1.207 (412 us, 3e-06)" */
+static const char *candidate_text(Arena *a, const Candidate *x)
+{
+    Plan p = {.tile_m = x->tile_m, .tile_n = x->tile_n, .tile_out = x->tile_out};
+    Text t = text_new(a);
+    text_add(&t, "%s %s %.3f", algo_name(x->algo), tile_text(a, &p), 1e-6 * x->cycles);
+    if (x->microseconds > 0)
+        text_add(&t, " %.0f us", x->microseconds);
+    if (x->error > 0)
+        text_add(&t, " error %.1e", x->error);
+    if (x->refused)
+        text_add(&t, " (%s)", x->refused);
+    return text_str(&t);
+}
+
 typedef struct Totals {
     int64_t macs, bound;
 } Totals;
+
+static void print_json_candidates(const Plan *p)
+{
+    printf(" \"candidates\": [");
+    for (int i = 0; i < p->n_candidates; i++) {
+        const Candidate *x = &p->candidates[i];
+        printf(
+            "%s{\"algorithm\": \"%s\", \"tile\": [%d, %d, %d], \"cycles\": %.0f, \"error\": %.1e, "
+            "\"microseconds\": %.1f, \"allowed\": %s}",
+            i ? ", " : "", algo_name(x->algo), x->tile_m, x->tile_n, x->tile_out, x->cycles,
+            x->error, x->microseconds, x->refused ? "false" : "true");
+    }
+    printf("],");
+}
 
 static void print_json_row(Arena *a, const Node *n, bool last)
 {
@@ -59,6 +89,7 @@ static void print_json_row(Arena *a, const Node *n, bool last)
            v ? v->layout.block : 0);
     printf(" \"algorithm\": \"%s\", \"tile\": [%d, %d, %d], \"lanes\": %d,", algo_name(p->algo),
            p->tile_m, p->tile_n, p->tile_out, p->lanes);
+    print_json_candidates(p);
     printf(" \"macs\": %lld, \"place\": \"%s\", \"bytes\": %lld,", (long long)p->macs,
            place_text(a, v), (long long)(v ? value_physical_bytes(v) : 0));
     printf(" \"scratch\": %lld, \"scratch_offset\": %lld, \"why\": ", (long long)p->scratch_bytes,
@@ -140,6 +171,26 @@ static void print_table(const Cli *c, const Graph *g)
     }
 }
 
+/* One line a convolution: what the plan chose from, the chosen one first. */
+static void print_candidates(const Graph *g)
+{
+    printf("\nCandidates of the convolutions, in predicted megacycles (and measured microseconds), "
+           "with the\nerror of Winograd against the greatest output; the chosen one is marked.\n");
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        if (n->plan.n_candidates == 0)
+            continue;
+        printf("%s:", printable(g->arena, n->name));
+        for (int k = 0; k < n->plan.n_candidates; k++) {
+            const Candidate *x = &n->plan.candidates[k];
+            bool taken = x->algo == n->plan.algo && x->tile_m == n->plan.tile_m &&
+                         x->tile_n == n->plan.tile_n && x->tile_out == n->plan.tile_out;
+            printf("%s %s%s", k ? "," : "", taken ? "*" : "", candidate_text(g->arena, x));
+        }
+        printf("\n");
+    }
+}
+
 int cmd_explain(Cli *c)
 {
     PipelineOptions p;
@@ -156,6 +207,7 @@ int cmd_explain(Cli *c)
         return STATUS_OK;
     }
     print_table(c, g);
+    print_candidates(g);
     printf("\n%.3f GMAC, %lld parameters, arena %lld bytes, lower bound %lld bytes, %d layers, "
            "%d kernels, target %s\n",
            1e-9 * (double)t.macs, (long long)g->n_parameters, (long long)g->arena_bytes,

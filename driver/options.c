@@ -90,6 +90,14 @@ static const Option options[] = {
      "make an input a constant: the tensor in FILE, or numbers (1, [2,3], true)"},
     {"conv", 0, OPT_CHOICE, ALL_MODEL, FIELD(conv), "auto|direct|im2col|winograd",
      "the algorithm of convolutions (default auto)"},
+    {"winograd-error", 0, OPT_REAL, ALL_MODEL, FIELD(winograd_error), "E",
+     "take Winograd only where its error, measured on the weights, is at most this\n"
+     "part of the greatest output (default 2e-5; explain prints the errors)"},
+    {"tune", 0, OPT_STRING, ALL_MODEL, FIELD(tune), "FILE",
+     "measure the ways to compute each convolution here, take the fastest, write\n"
+     "the plan to FILE"},
+    {"plan", 0, OPT_STRING, ALL_MODEL, FIELD(plan), "FILE",
+     "take the plan that --tune wrote to FILE: the same code again"},
     {"keep-denormals", 0, OPT_FLAG, ALL_MODEL, FIELD(keep_denormals), NULL,
      "leave denormal weights as they are: exact, and slow"},
     {"weights", 0, OPT_CHOICE, CMD_COMPILE, FIELD(weights), "auto|array|incbin|bin",

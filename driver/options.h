@@ -28,11 +28,12 @@ typedef struct StringList {
 typedef struct Options {
     const char *model; /* the one positional argument */
     const char *output, *name, *target, *conv, *weights, *dump, *stop_after;
-    const char *backend, *test_data, *format;
+    const char *backend, *test_data, *format, *plan, *tune;
     StringList dims, freezes, inputs, compilers;
     int64_t threads, runs, seed, max_memory;
     int64_t random; /* seed of `run --random`; -1: not given */
     double mean, std;
+    double winograd_error; /* 0: not given */
     double rtol, atol, range_tol; /* -1: not given */
     bool time, json, per_node, keep_denormals, help;
 } Options;

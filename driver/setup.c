@@ -3,6 +3,7 @@
  * In come the Options, out go PipelineOptions with all files read and all names resolved, and the
  * graph. Errors of the command line itself have status 2. */
 #include "driver/cli.h"
+#include "driver/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,25 @@ static ConvChoice conv_choice(const char *name)
     return CONV_AUTO;
 }
 
+/* The choices of --plan, or those that --tune makes and writes. */
+static bool bind_plan(Cli *c, PipelineOptions *p)
+{
+    const Options *o = c->o;
+    PlanChoices choices = {0};
+    if (o->plan && o->tune)
+        return usage_error(&c->diag, "--tune and --plan exclude each other");
+    if (o->plan && !plan_file_read(c->arena, &c->diag, o->plan, &choices))
+        return false;
+    if (o->tune) {
+        const char *head = arena_printf(c->arena, "cnncc plan: %s", cli_options_text(c, p));
+        if (!tune(c, p, &choices) || !plan_file_write(c->arena, &c->diag, o->tune, head, &choices))
+            return false;
+    }
+    p->passes.choices = choices.item;
+    p->passes.n_choices = choices.n;
+    return true;
+}
+
 bool cli_pipeline_options(Cli *c, PipelineOptions *p)
 {
     const Options *o = c->o;
@@ -121,6 +141,8 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
         return usage_error(&c->diag, "unknown target \"%s\"", o->target);
     if (o->threads > MAX_THREADS)
         return usage_error(&c->diag, "--threads takes at most %d", MAX_THREADS);
+    if (o->winograd_error < 0)
+        return usage_error(&c->diag, "--winograd-error takes a number from 0 on");
     if (o->dump && strcmp(o->dump, "all") != 0 && !is_stage(o->dump))
         return usage_error(&c->diag, "no pass is called \"%s\"", o->dump);
     if (o->stop_after && !is_stage(o->stop_after))
@@ -130,8 +152,9 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
                               .stop_after = o->stop_after,
                               .time = o->time,
                               .keep_denormals = o->keep_denormals,
+                              .winograd_error = o->winograd_error,
                               .dump_to = stdout};
-    return bind_dims(c, &p->import) && bind_freezes(c, &p->import);
+    return bind_dims(c, &p->import) && bind_freezes(c, &p->import) && bind_plan(c, p);
 }
 
 const char *cli_options_text(Cli *c, const PipelineOptions *p)
@@ -143,6 +166,10 @@ const char *cli_options_text(Cli *c, const PipelineOptions *p)
         text = arena_printf(a, "%s --conv %s", text, conv_names[p->passes.conv]);
     if (o->keep_denormals)
         text = arena_printf(a, "%s --keep-denormals", text);
+    if (o->winograd_error > 0)
+        text = arena_printf(a, "%s --winograd-error %g", text, o->winograd_error);
+    if (o->plan || o->tune)
+        text = arena_printf(a, "%s --plan", text);
     if (o->threads > 1)
         text = arena_printf(a, "%s --threads %lld", text, (long long)o->threads);
     for (int i = 0; i < p->import.n_dims; i++)

@@ -357,6 +357,17 @@ typedef enum Algo {
     ALGO_SCALAR,    /* lanes = 1 fallback: plain loops */
 } Algo;
 
+/* A way to compute a node that the plan considered. */
+typedef struct Candidate {
+    Algo algo;
+    int tile_m, tile_n, tile_out; /* as in Plan */
+    double cycles;                /* predicted */
+    double efficiency;            /* of the tile, 0..1; 0 where it is not counted */
+    double error;        /* Winograd: greatest error against the greatest output, on the weights */
+    double microseconds; /* measured by --tune; 0: not measured */
+    const char *refused; /* why it may not be chosen; NULL when it may */
+} Candidate;
+
 /* How a node is computed. The packed tensors are compile-time constants in the exact order in
  * which the kernel reads them (ir/packing.h says which); they replace the logical constant. */
 typedef struct Plan {
@@ -367,9 +378,11 @@ typedef struct Plan {
     int parts;          /* of the work that use scratch of their own, to run at the same time */
     const Tensor *packed_weight, *packed_bias;
     int64_t scratch_bytes;
-    int64_t scratch_offset; /* in the arena */
-    int64_t macs;           /* multiply-adds of the node */
-    const char *why;        /* one phrase for `explain` */
+    int64_t scratch_offset;      /* in the arena */
+    int64_t macs;                /* multiply-adds of the node */
+    const char *why;             /* one phrase for `explain` */
+    const Candidate *candidates; /* convolutions: what there was to choose from */
+    int n_candidates;
 } Plan;
 
 /* One elementwise step applied to a node's result before it is stored. `op` is elementwise; its

@@ -11,7 +11,7 @@
  *   ALGO_DEPTHWISE  weight [ceil(C / L)][kd][kh][kw][L]; bias [ceil(C / L)][L]. T = 1.
  *   ALGO_IM2COL     weight [group][OCg][ICg * kd * kh * kw], as in ONNX; bias [OC].
  *   ALGO_WINOGRAD   weight [ceil(OC / (T L))][t][t][IC][T][L], t = tile_out + 2: G g G^T of the
- *                   3x3 filter g, see winograd_filter; bias as DIRECT. in[0] and out[0] are
+ *                   3x3 filter g (ir/winograd.h); bias as DIRECT. in[0] and out[0] are
  *                   blocked by L (plain when L = 1).
  *   ALGO_GEMM       weight (constant right-hand side [K, N]) [ceil(N / (T L))][K][T][L], columns
  *                   beyond N are zero; bias [ceil(N / (T L))][T][L] when it is constant and has

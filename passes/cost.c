@@ -39,49 +39,60 @@ static double problem_cycles(const Target *t, const TileProblem *p, int m, int n
     return row * (double)tiles;
 }
 
+/* Puts a tile where it belongs in best[0..n), of which `have` are filled. */
+static int insert_tile(Tile *best, int have, int n, Tile t)
+{
+    int at = have;
+    while (at > 0 && t.cycles < best[at - 1].cycles)
+        at--;
+    if (at >= n)
+        return have;
+    have = have < n ? have + 1 : n;
+    for (int i = have - 1; i > at; i--)
+        best[i] = best[i - 1];
+    best[at] = t;
+    return have;
+}
+
+int cost_best_tiles(const Target *t, const TileProblem *p, Tile *best, int n)
+{
+    double ideal = (double)(p->rows * p->cols) / t->fma_units;
+    int have = 0;
+    for (int v = 1; v == 1 || (v <= p->max_n && v <= p->cols); v++)
+        for (int m = 1; m == 1 || (m <= p->max_m && m <= p->rows); m++) {
+            bool fits = m * v + v + 1 < t->n_registers && (!p->whole || p->cols % v == 0);
+            double cycles = problem_cycles(t, p, m, v);
+            Tile tile = {m, v, cycles, cycles > 0 ? ideal / cycles : 0};
+            if (fits || m * v == 1)
+                have = insert_tile(best, have, n, tile);
+        }
+    return have;
+}
+
 Tile cost_best_tile(const Target *t, const TileProblem *p)
 {
-    Tile best = {1, 1, problem_cycles(t, p, 1, 1), 0};
-    for (int n = 1; n <= p->max_n && n <= p->cols; n++) {
-        if (p->whole && p->cols % n != 0)
-            continue;
-        for (int m = 1; m <= p->max_m && m <= p->rows && m * n + n + 1 < t->n_registers; m++) {
-            double cycles = problem_cycles(t, p, m, n);
-            if (cycles < best.cycles)
-                best = (Tile){m, n, cycles, 0};
-        }
-    }
-    double ideal = (double)(p->rows * p->cols) / t->fma_units;
-    best.efficiency = best.cycles > 0 ? ideal / best.cycles : 0;
+    Tile best = {0};
+    cost_best_tiles(t, p, &best, 1);
     return best;
 }
 
-/* Cycles of F(m, 3), or of the direct kernel for m = 1 (t = 3): products, transforms, and the
- * weights, which come from memory once. Checked on Ice Lake with AVX-512, from 64 channels
- * at 224x224 to 512 at 7x7: the estimates rank the direct kernel and Winograd as the clock does;
- * between the two output sizes it may take the one that is a tenth slower. */
-static double conv_cycles(const Target *t, const Node *n, int m)
+/* Products, transforms, and the weights, which come from memory once. Checked on Ice Lake with
+ * AVX-512, from 64 channels at 224x224 to 512 at 7x7: the estimates rank the direct kernel and
+ * Winograd as the clock does; between the two output sizes it may take the one that is a tenth
+ * slower. */
+double cost_conv(const Target *t, const Node *n, int m)
 {
     static const double product_efficiency = 0.85, weight_bytes_a_cycle = 4;
-    const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+    const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape, *w = &n->in[1]->shape;
+    double macs = (double)cost_macs(n), units = t->fma_units * t->lanes * product_efficiency;
+    if (m == 1)
+        return macs / units + 4 * (double)shape_numel(w) / weight_bytes_a_cycle;
     double ic = (double)x->dim[1], oc = (double)y->dim[1], points = (m + 2.0) * (m + 2.0);
     int64_t rows = (y->dim[2] + m - 1) / m, columns = (y->dim[3] + m - 1) / m;
     double tiles = (double)y->dim[0] * (double)rows * (double)columns;
-    double products = points * tiles * ic * oc / (t->fma_units * t->lanes * product_efficiency);
-    double transforms = m == 1 ? 0 : 2 * tiles * points * (m + 2) * (ic + oc) / t->lanes;
-    return products + transforms + 4 * points * ic * oc / weight_bytes_a_cycle;
-}
-
-WinogradCost cost_winograd(const Target *t, const Node *n)
-{
-    const Shape *y = &n->out[0]->shape;
-    WinogradCost c = {2, false};
-    if (n->op != OP_Conv || y->rank != 4)
-        return c;
-    double direct = conv_cycles(t, n, 1), two = conv_cycles(t, n, 2), four = conv_cycles(t, n, 4);
-    c.tile_out = two < four ? 2 : 4;
-    c.pays = t->lanes > 1 && 1.25 * (two < four ? two : four) < direct;
-    return c;
+    double transforms = 2 * tiles * points * (m + 2) * (ic + oc) / t->lanes;
+    return points * tiles * ic * oc / units + transforms +
+           4 * points * ic * oc / weight_bytes_a_cycle;
 }
 
 int64_t cost_macs(const Node *n)

@@ -20,14 +20,11 @@ typedef struct Tile {
 
 /* The cheapest tile that fits the registers of `t`: m*n accumulators, n weights, one input. */
 Tile cost_best_tile(const Target *t, const TileProblem *p);
+/* The `n` cheapest ones, or as many as there are, the cheapest first; returns their number. */
+int cost_best_tiles(const Target *t, const TileProblem *p, Tile *best, int n);
 
-typedef struct WinogradCost {
-    int tile_out; /* the better m of F(m, 3): 2 or 4 */
-    bool pays;    /* it is estimated to be clearly faster than the direct kernel */
-} WinogradCost;
-
-/* Estimates F(2,3) and F(4,3) for a convolution; only meaningful where Winograd is legal. */
-WinogradCost cost_winograd(const Target *t, const Node *n);
+/* Cycles of a 2-D convolution by F(m, 3), or by the direct kernel for m = 1. */
+double cost_conv(const Target *t, const Node *n, int m);
 
 /* Multiply-adds of a node (0 for operators that have none). */
 int64_t cost_macs(const Node *n);

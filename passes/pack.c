@@ -4,6 +4,7 @@
  * ConvTranspose, Gemm and MatMul with constant f32 weights; nothing is left to do at start-up.
  * Weights that are too small to matter become zero. The logical constants stay for the interpreter
  * and do not reach the program. */
+#include "ir/winograd.h"
 #include "passes/rewrite.h"
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -87,46 +88,19 @@ static Tensor *pack_depthwise(Graph *g, const Node *n)
     return t;
 }
 
-/* G of F(m, 3) for the points 0, 1, -1, (2, -2,) infinity: the rows of a filter's transform. */
-static const double filter_2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-static const double filter_4[6][3] = {
-    {1.0 / 4, 0, 0},
-    {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-    {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-    {1.0 / 24, 1.0 / 12, 1.0 / 6},
-    {1.0 / 24, -1.0 / 12, 1.0 / 6},
-    {0, 0, 1},
-};
-
-/* u = G g G^T, t x t, of the 3x3 filter g; the elements of u lie `step` apart. */
-static void transform_filter(const float *g, int m, float *u, int64_t step)
-{
-    const double(*f)[3] = m == 2 ? filter_2 : filter_4;
-    int t = m + 2;
-    double rows[6][3];
-    for (int i = 0; i < t; i++)
-        for (int x = 0; x < 3; x++)
-            rows[i][x] =
-                f[i][0] * (double)g[x] + f[i][1] * (double)g[3 + x] + f[i][2] * (double)g[6 + x];
-    for (int i = 0; i < t; i++)
-        for (int j = 0; j < t; j++)
-            u[(i * t + j) * step] =
-                (float)(rows[i][0] * f[j][0] + rows[i][1] * f[j][1] + rows[i][2] * f[j][2]);
-}
-
 /* [octile][t][t][ic][T L]. */
 static Tensor *pack_winograd(Graph *g, const Node *n)
 {
     ConvWeights w = conv_weights(n);
-    int m = n->plan.tile_out;
-    int64_t points = (m + 2) * (int64_t)(m + 2), width = (int64_t)n->plan.lanes * n->plan.tile_n;
+    const WinogradForm *form = winograd_form(n->plan.tile_out);
+    int64_t points = (int64_t)form->t * form->t, width = (int64_t)n->plan.lanes * n->plan.tile_n;
     Tensor *t = new_packed(g, ceil_div(w.ocg, width) * points * w.icg * width);
     float *to = t->data;
     for (int64_t first = 0; first < w.ocg; first += width, to += points * w.icg * width)
         for (int64_t ic = 0; ic < w.icg; ic++)
             for (int64_t oc = first; oc < w.ocg && oc < first + width; oc++)
-                transform_filter(w.data + (oc * w.icg + ic) * 9, m, to + ic * width + oc - first,
-                                 w.icg * width);
+                winograd_filter(form, w.data + (oc * w.icg + ic) * 9, to + ic * width + oc - first,
+                                (long)(w.icg * width));
     return t;
 }
 

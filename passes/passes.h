@@ -6,10 +6,25 @@
 
 #include <stdio.h>
 
+/* Winograd is used where it loses at most this part of the greatest output: 15 bits of 24 stay. */
+#define WINOGRAD_ERROR 2e-5
+
 typedef enum ConvChoice { CONV_AUTO, CONV_DIRECT, CONV_IM2COL, CONV_WINOGRAD } ConvChoice;
+
+/* A candidate of the node of that name, measured: an entry of a plan file. */
+typedef struct PlanChoice {
+    const char *node;
+    Algo algo;
+    int tile_m, tile_n, tile_out;
+    double microseconds;
+    bool chosen; /* the node is to be computed so */
+} PlanChoice;
 
 typedef struct PassOptions {
     ConvChoice conv;
+    const PlanChoice *choices; /* the chosen ones go before everything else */
+    int n_choices;
+    double winograd_error;  /* bound on Candidate.error; 0: WINOGRAD_ERROR */
     const char *dump;       /* name of the pass to dump after, "all", or NULL */
     const char *stop_after; /* name of the pass to stop after, or NULL */
     bool time;              /* print the time of each pass */
