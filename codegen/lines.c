@@ -39,7 +39,7 @@ static bool moves(const Lines *l, int i)
 static Affine vector_at(const Lines *l, int i, Affine at)
 {
     int64_t step = l->nest->op[i].stride[last_axis(l)];
-    return aff_addc(at, l->u * l->lanes * step);
+    return aff_addc(at, step * l->u * l->lanes);
 }
 
 KExpr *lines_load(Lines *l, int i)

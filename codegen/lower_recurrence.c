@@ -146,7 +146,7 @@ static const KReg *open_sums(const Recurrence *r, int first, int count, Affine j
             bool late = r->p->linear_before_reset && first + g == 2;
             KExpr *sum = late ? NULL : load(r, r->x, input_at(r, first + g, unit));
             for (int k = late ? 1 : 0; r->bias && k < 2; k++) {
-                Affine at = aff_addc(unit, (r->d * 2 + k) * rows + row);
+                Affine at = aff_addc(unit, rows * (2 * r->d + k) + row);
                 sum = sum ? kb_bin(b, KO_ADD, sum, load(r, r->bias, at)) : load(r, r->bias, at);
             }
             kb_set2(b, acc, aff(g), aff(v), sum ? sum : kb_const(b, type_of(r), 0));
@@ -262,7 +262,7 @@ static void gru_cell_linear(Recurrence *r, Affine j)
         KExpr *x = load(r, r->x, input_at(r, 2, unit));
         if (r->bias)
             x = kb_bin(b, KO_ADD, x,
-                       load(r, r->bias, aff_addc(unit, r->d * 2 * rows + 2 * r->hidden)));
+                       load(r, r->bias, aff_addc(unit, 2 * rows * r->d + 2 * r->hidden)));
         x = kb_fma(b, kb_use(b, reset), sum_of(r, acc, 2, v), x);
         gru_mix(r, unit, z, activate(r, 1, x));
     }
@@ -388,10 +388,12 @@ static void emit_sequence(Recurrence *r)
         r->length = kb_let(r->b, "length",
                            kb_cvt(r->b, KTYPE(KT_I32, 1), kb_load(r->b, r->lens, r->seq, 1)));
     each_unit(r, start_states);
-    Affine s = nest_loop(r->b, "step", r->time, 1, &r->depth);
-    r->t = backward ? aff_sub(aff(r->time - 1), s) : s;
-    emit_step(r);
-    nest_close(r->b, &r->depth, outer);
+    if (r->time > 0) {
+        Affine s = nest_loop(r->b, "step", r->time, 1, &r->depth);
+        r->t = backward ? aff_sub(aff(r->time - 1), s) : s;
+        emit_step(r);
+        nest_close(r->b, &r->depth, outer);
+    }
     each_unit(r, store_last);
 }
 

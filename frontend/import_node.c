@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Elements: of a float result; of all operands and results of a node; of all nodes together, which
- * keeps a small file from taking all memory. */
-enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24, FOLD_TOTAL = 1 << 27 };
+ * keeps a small file from taking all memory. Steps of the interpreter for one node. */
+enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24, FOLD_TOTAL = 1 << 27, FOLD_STEPS = 1 << 28 };
 
 static ImportFn *const import_table[OP_COUNT] = {
 #define OP(id, name, domain, imin, imax, omin, omax, traits, params, import, infer, interp, lower) \
@@ -108,7 +108,8 @@ bool import_finish(Importer *im, Node *n)
             return false;
     }
     int64_t cost;
-    if (!is_foldable(n, &cost) || im->fold_work > FOLD_TOTAL - cost)
+    if (!is_foldable(n, &cost) || im->fold_work > FOLD_TOTAL - cost ||
+        op_work(im->graph, n) > FOLD_STEPS)
         return true;
     im->fold_work += cost;
     return fold(im, n);

@@ -200,6 +200,19 @@ static void set_strides(const Node *n, Einsum *e)
     }
 }
 
+/* The extents of all labels, multiplied, count steps. */
+static bool check_size(const Parser *p, const Einsum *e)
+{
+    Shape parts[2] = {{.rank = MAX_RANK}, {.rank = MAX_RANK}};
+    int64_t n[2];
+    for (int i = 0; i < 2 * MAX_RANK; i++)
+        parts[i / MAX_RANK].dim[i % MAX_RANK] = i < e->n_labels && e->extent[i] ? e->extent[i] : 1;
+    if (shape_checked_numel(&parts[0], &n[0]) && shape_checked_numel(&parts[1], &n[1]) &&
+        n[0] <= INT64_MAX / 16 / n[1])
+        return true;
+    return fail(p, "the extents of all labels multiply to more than 2^59");
+}
+
 bool einsum_parse(Graph *g, const Node *n, Einsum *e)
 {
     Parser *p = ARENA_NEW(g->arena, Parser);
@@ -220,7 +233,7 @@ bool einsum_parse(Graph *g, const Node *n, Einsum *e)
         if (!label_operand(p, e, i))
             return false;
     set_strides(n, e);
-    return true;
+    return check_size(p, e);
 }
 
 int64_t einsum_stride(const Einsum *e, int i, int label)

@@ -40,6 +40,9 @@ const OpInfo *op_info(OpKind op);
 OpKind op_find(const char *domain, const char *name);
 bool op_has(OpKind op, unsigned traits); /* all of them */
 
+/* Steps that the interpreter takes for an inferred node, roughly. */
+double op_work(Graph *g, const Node *n);
+
 /* Runs the inference of a node, with the arity checks common to all. */
 bool op_infer(Graph *g, Node *n);
 

@@ -1,9 +1,9 @@
-/* DFT and STFT -> products with a constant matrix of sines and cosines.
+/* DFT and STFT -> a product or a convolution with a constant matrix of sines and cosines.
  *
  * A signal of n numbers (real, or pairs) times a matrix [n parts, bins 2] is its spectrum. That is
  * O(n^2), which for the lengths of audio front ends is as fast as the products are; the matrix is
- * limited. Frames of an STFT are gathered by constant indices; a constant window goes into the
- * matrix. */
+ * limited. The frames of an STFT are the windows of a convolution with a stride; a constant window
+ * function goes into the matrix. */
 #include "passes/expand.h"
 
 #include <math.h>
@@ -92,37 +92,39 @@ bool expand_dft(Graph *g, Node *n)
     return true;
 }
 
-/* [N, L, …] -> [N, frames, length, …] */
-static Value *frames_of(Graph *g, Node *n, Value *x)
+/* The matrix [length parts, bins 2] as the weights of a convolution, [bins 2, parts, length]. */
+static Value *as_weights(Graph *g, Node *n, Value *matrix, int64_t parts)
 {
-    const SpectrumParams *p = &n->params.spectrum;
-    Shape s = {2, {n->out[0]->shape.dim[1], p->length}};
-    Params axis = {.axis = {.axis = 1}};
-    Tensor *t = tensor_new(g->arena, DT_I64, &s);
-    for (int64_t f = 0; f < s.dim[0]; f++)
-        for (int64_t j = 0; j < s.dim[1]; j++)
-            tensor_set_i64(t, f * s.dim[1] + j, f * p->step + j);
-    return expand_emit(g, n, OP_Gather, &axis, (Value *[]){x, graph_constant(g, NULL, t)}, 2);
+    static const int backwards[] = {2, 1, 0};
+    const int64_t dims[] = {n->params.spectrum.length, parts, matrix->shape.dim[1]};
+    Value *v = expand_reshape(g, n, matrix, 3, dims);
+    return v ? expand_transpose(g, n, v, backwards) : NULL;
 }
 
+/* Frames at a distance are a convolution with a stride: [N, parts, L] -> [N, bins 2, frames]. */
 bool expand_stft(Graph *g, Node *n)
 {
+    static const int inward[] = {0, 2, 1};
     const SpectrumParams *p = &n->params.spectrum;
     Value *x = n->in[0], *window = n->n_in > 2 ? n->in[2] : NULL;
     int64_t parts = x->shape.rank == 3 ? x->shape.dim[2] : 1;
-    const int64_t signal[] = {x->shape.dim[0], x->shape.dim[1], parts}, column[] = {p->length, 1};
-    Shape out = n->out[0]->shape;
-    Value *matrix =
-        fourier_matrix(g, n, p->length, parts, out.dim[2], window ? window->constant : NULL);
-    x = matrix ? expand_reshape(g, n, x, 3, signal) : NULL;
-    x = x ? frames_of(g, n, x) : NULL;
-    if (x && window && window->constant == NULL) {
-        window = expand_reshape(g, n, window, 2, column);
-        x = window ? expand_emit(g, n, OP_Mul, NULL, (Value *[]){x, window}, 2) : NULL;
-    }
-    Value *y = x ? transformed(g, n, x, p->length * parts, matrix, 4, out.dim) : NULL;
+    const int64_t signal[] = {x->shape.dim[0], x->shape.dim[1], parts};
+    Params conv = {.conv = {.group = 1, .w = {.n = 1}}};
+    conv.conv.w.kernel[0] = p->length;
+    conv.conv.w.stride[0] = p->step;
+    conv.conv.w.dilation[0] = 1;
+    Value *w = fourier_matrix(g, n, p->length, parts, n->out[0]->shape.dim[2],
+                              window ? window->constant : NULL);
+    w = w ? as_weights(g, n, w, parts) : NULL;
+    if (w && window && window->constant == NULL)
+        w = expand_emit(g, n, OP_Mul, NULL, (Value *[]){w, window}, 2);
+    x = w ? expand_reshape(g, n, x, 3, signal) : NULL;
+    x = x ? expand_transpose(g, n, x, inward) : NULL;
+    Value *y = x ? expand_emit(g, n, OP_Conv, &conv, (Value *[]){x, w}, 2) : NULL;
+    y = y ? expand_transpose(g, n, y, inward) : NULL;
     if (y == NULL)
         return false;
-    expand_become(g, n, OP_Identity, &y, 1);
+    expand_become(g, n, OP_Reshape, (Value *[]){y, shape_constant(g, NULL, &n->out[0]->shape)}, 2);
+    n->params.shape.allow_zero = true;
     return true;
 }

@@ -8,6 +8,8 @@
 
 enum { FOLD_LIMIT_BYTES = 1 << 20 }; /* always folded up to this size */
 
+static const double fold_limit_work = 1 << 30; /* steps of the interpreter */
+
 static bool is_constant_node(const Node *n)
 {
     if (op_has(n->op, T_SHAPE_ONLY))
@@ -77,7 +79,8 @@ bool pass_fold(Graph *g, const PassOptions *o)
     (void)o;
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
-        if (is_constant_node(n) && is_worth_folding(n) && !is_output_copy(n) && !fold_node(g, n))
+        if (is_constant_node(n) && is_worth_folding(n) && op_work(g, n) <= fold_limit_work &&
+            !is_output_copy(n) && !fold_node(g, n))
             return false;
     }
     copy_shared_outputs(g);
