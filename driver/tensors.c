@@ -63,12 +63,25 @@ static bool is_picture(const char *path)
            (memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0);
 }
 
-static const Tensor *read_input(Cli *c, const Value *v, const char *path)
+/* A picture for an input: pixels from 0 to 1 for floats, from 0 to 255 for integers. */
+static const Tensor *read_picture(Cli *c, const Value *v, const char *path)
 {
     const Options *o = c->o;
-    const Tensor *t = is_picture(path) ? image_read_file(c->arena, &c->diag, path, &v->shape,
-                                                         (float)o->mean, (float)o->std)
-                                       : tensor_read_file(c->arena, &c->diag, path);
+    const Tensor *t =
+        image_read_file(c->arena, &c->diag, path, &v->shape, (float)o->mean, (float)o->std);
+    if (t == NULL || !dtype_is_integer(v->dtype))
+        return t;
+    Tensor *pixels = tensor_new(c->arena, v->dtype, &v->shape);
+    int64_t n = shape_numel(&v->shape);
+    for (int64_t i = 0; i < n; i++)
+        tensor_set_f64(pixels, i, round(255 * tensor_get_f64(t, i)));
+    return pixels;
+}
+
+static const Tensor *read_input(Cli *c, const Value *v, const char *path)
+{
+    const Tensor *t =
+        is_picture(path) ? read_picture(c, v, path) : tensor_read_file(c->arena, &c->diag, path);
     return t ? fit_tensor(c, v, t, path) : NULL;
 }
 

@@ -47,7 +47,8 @@ bool tensor_write_file(Arena *a, Diag *d, const char *path, const Tensor *t);
  * NULL after a diagnostic. */
 Tensor *image_read_file(Arena *a, Diag *d, const char *path, const Shape *shape, float mean,
                         float std);
-/* Writes [1,C,H,W] or [1,H,W,C] with C = 1 or 3 as PNG; values 0..1, clamped. */
+/* Writes [1,C,H,W] or [1,H,W,C] with C = 1 or 3 as PNG; values 0..1, of integers 0..255,
+ * clamped. */
 bool image_write_file(Arena *a, Diag *d, const char *path, const Tensor *t);
 
 /* Whole files. Reading: NULL after a diagnostic. Writing: to a temporary beside `path`, renamed

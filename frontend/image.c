@@ -109,11 +109,12 @@ static unsigned char *quantise(Arena *a, const Tensor *t, const Raster *r)
 {
     unsigned char *out = arena_alloc(a, tensor_bytes(t));
     unsigned char *p = out;
+    const double scale = dtype_is_float(t->dtype) ? 255 : 1;
     for (int64_t y = 0; y < r->height; y++) {
         for (int64_t x = 0; x < r->width; x++) {
             for (int64_t c = 0; c < r->channels; c++) {
                 double v = tensor_get_f64(t, y * r->row + x * r->column + c * r->channel);
-                *p++ = v > 0 ? (unsigned char)(v < 1 ? lround(v * 255) : 255) : 0;
+                *p++ = v > 0 ? (unsigned char)(v * scale < 255 ? lround(v * scale) : 255) : 0;
             }
         }
     }
