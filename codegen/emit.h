@@ -146,6 +146,8 @@ void print_args(Printer *p, Text *out, KExpr *const *arg, int n);
 /* The word of that stem for a type: vmin of vectors, vmini of vectors of integers, vselectm of
  * masks, min_i32 of scalars. */
 const char *typed_word(Printer *p, const char *stem, KType t);
+/* The word that loads or stores a vector: vloadn, vstorei, vload_u8. */
+const char *memory_word(Printer *p, const char *stem, KBase base, KType t);
 /* `x[...]` or `x + ...`, the place of a scalar or of a vector. */
 void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const KExpr *dyn,
                  int64_t scale, bool vector);

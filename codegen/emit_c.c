@@ -27,10 +27,10 @@ static const IsaText isa_texts[] = {
                  NULL, NULL, 0},
     [ISA_AVX2] = {"defined(__GNUC__) && defined(__x86_64__)",
                   "this code is for x86-64 with AVX2 and FMA, and for gcc or clang", "immintrin.h",
-                  "avx2,fma", 0},
+                  "avx2,fma,f16c", 0},
     [ISA_AVX512] = {"defined(__GNUC__) && defined(__x86_64__)",
                     "this code is for x86-64 with AVX-512, and for gcc or clang", "immintrin.h",
-                    "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl", 512},
+                    "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl", 512},
     [ISA_NEON] = {"defined(__GNUC__) && defined(__aarch64__)",
                   "this code is for aarch64, and for gcc or clang", "arm_neon.h", NULL, 0},
 };

@@ -68,6 +68,13 @@ static const char *half_word(Printer *p, KBase base, bool load)
     return NULL;
 }
 
+const char *memory_word(Printer *p, const char *stem, KBase base, KType t)
+{
+    if (base == t.base)
+        return typed_word(p, stem, t);
+    return word(p, arena_printf(p->arena, "%s_%s", stem, kbase_name(base)), t.lanes);
+}
+
 static void print_scalar_load(Printer *p, Text *out, const KExpr *e)
 {
     const char *half = half_word(p, e->buf->base, true);
@@ -86,7 +93,7 @@ void print_load(Printer *p, Text *out, const KExpr *e)
         print_scalar_load(p, out, e);
         return;
     }
-    text_add(out, "%s(", typed_word(p, tail ? "vloadn" : "vload", e->type));
+    text_add(out, "%s(", memory_word(p, tail ? "vloadn" : "vload", e->buf->base, e->type));
     print_place(p, out, e->buf, &e->at, e->dyn, e->dyn_scale, true);
     if (tail)
         text_add(out, ", %d", e->active);

@@ -271,10 +271,8 @@ static void print_store(Printer *p, int indent, const KStmt *s)
         text_puts(&line, " = ");
         print_stored(p, &line, s->buf, s->expr);
     } else {
-        bool tail = s->active < t.lanes, f = t.base == KT_F32;
-        text_puts(&line, word_use(&p->emit->words,
-                                  tail ? (f ? "vstoren" : "vstoreni") : (f ? "vstore" : "vstorei"),
-                                  t.lanes));
+        bool tail = s->active < t.lanes;
+        text_puts(&line, memory_word(p, tail ? "vstoren" : "vstore", s->buf->base, t));
         text_puts(&line, "(");
         print_place(p, &line, s->buf, &s->at, s->dyn, s->dyn_scale, true);
         text_puts(&line, ", ");

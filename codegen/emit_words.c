@@ -54,11 +54,23 @@ static const char *defined_word(Arena *a, const char *paragraph)
     return arena_strndup(a, s + start, end - start);
 }
 
+static Word *find_word(const Vocabulary *v, const char *name, size_t n)
+{
+    for (int i = 0; i < v->n; i++)
+        if (strncmp(v->words[i].name, name, n) == 0 && v->words[i].name[n] == '\0')
+            return &v->words[i];
+    return NULL;
+}
+
+/* Adds the paragraph's word; the first definition of a word counts. */
 static void add_paragraph(Arena *a, Vocabulary *v, const Text *paragraph)
 {
     if (paragraph->n == 0)
         return;
-    Word w = {defined_word(a, paragraph->data), paragraph->data, false};
+    const char *name = defined_word(a, paragraph->data);
+    if (find_word(v, name, strlen(name)))
+        return;
+    Word w = {name, paragraph->data, false};
     ARENA_PUSH(a, v, words, n, cap, w);
 }
 
@@ -102,16 +114,9 @@ Words words_new(Arena *a, const Target *target)
         *v = (Vocabulary){.lanes = lanes,
                           .suffix = lanes == target->lanes ? "" : arena_printf(a, "_%d", lanes)};
         read_words(a, v, file_for(target, lanes));
+        read_words(a, v, "simd_narrow"); /* but for words that the first file has */
     }
     return w;
-}
-
-static Word *find_word(const Vocabulary *v, const char *name, size_t n)
-{
-    for (int i = 0; i < v->n; i++)
-        if (strncmp(v->words[i].name, name, n) == 0 && v->words[i].name[n] == '\0')
-            return &v->words[i];
-    return NULL;
 }
 
 /* Marks a word and all those that its text mentions. */

@@ -16,7 +16,8 @@ int lanes_for(int64_t n, int limit)
 
 int lanes_of(const Target *t, KBase base)
 {
-    return base == KT_F32 || base == KT_I32 ? t->lanes : 1;
+    KBase compute = kbase_compute(base);
+    return compute == KT_F32 || compute == KT_I32 ? t->lanes : 1;
 }
 
 KExpr *lowest_value(KBuilder *b, KType type)

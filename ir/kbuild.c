@@ -302,8 +302,6 @@ KExpr *kb_load_dyn(KBuilder *b, const KBuf *buf, Affine at, KExpr *dyn, int64_t 
                    int active)
 {
     broken_if(active < 1 || active > lanes, b, "LOAD of no or too many lanes");
-    broken_if(lanes > 1 && kbase_compute(buf->base) != buf->base, b,
-              "LOAD of a vector that widens");
     KExpr *e = new_expr(b, KE_LOAD, KTYPE(kbase_compute(buf->base), lanes));
     e->buf = buf;
     e->at = at;
@@ -494,7 +492,6 @@ void kb_store_dyn(KBuilder *b, const KBuf *buf, Affine at, KExpr *dyn, int64_t s
                   int active)
 {
     broken_if(e->type.base != kbase_compute(buf->base), b, "STORE of another type");
-    broken_if(e->type.lanes > 1 && e->type.base != buf->base, b, "STORE of a vector that narrows");
     broken_if(active < 1 || active > e->type.lanes, b, "STORE of no or too many lanes");
     KStmt *s = append(b, KS_STORE);
     s->buf = buf;

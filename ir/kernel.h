@@ -38,7 +38,7 @@ typedef enum KBase {
 typedef struct KType {
     KBase base; /* a compute type */
     int lanes;  /* 1: a scalar. Vectors (lanes > 1) are of f32, i32 or mask, and as wide as the
-                   target or a power of two below */
+                   target or a power of two below. In memory their elements may be narrower */
 } KType;
 
 #define KTYPE(b, l) ((KType){(b), (l)})

@@ -7,10 +7,11 @@ static const Target targets[] = {
     {"c99", ISA_C99, 1, 16, false, 1, 32 << 10, 256 << 10, "", "strict C99, no vectors"},
     {"gnu", ISA_GNU, 4, 16, false, 1, 32 << 10, 256 << 10, "",
      "GNU C vectors of 4 floats, any machine"},
-    {"avx2", ISA_AVX2, 8, 16, true, 2, 32 << 10, 512 << 10, "+avx2,+fma",
+    {"avx2", ISA_AVX2, 8, 16, true, 2, 32 << 10, 512 << 10, "+avx2,+fma,+f16c",
      "x86-64 with AVX2 and FMA"},
     {"avx512", ISA_AVX512, 16, 32, true, 2, 48 << 10, 1 << 20,
-     "+avx2,+fma,+avx512f,+avx512bw,+avx512dq,+avx512vl", "x86-64 with AVX-512 F, BW, DQ and VL"},
+     "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl",
+     "x86-64 with AVX-512 F, BW, DQ and VL"},
     {"neon", ISA_NEON, 4, 32, true, 2, 32 << 10, 512 << 10, "", "aarch64 with Advanced SIMD"},
 };
 
@@ -29,7 +30,8 @@ bool target_runs_here(const Target *t)
         return true;
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     case ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("f16c");
     case ISA_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

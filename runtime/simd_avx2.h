@@ -45,6 +45,18 @@ SIMD void vstoren(float *p, vfloat v, int n)
     _mm256_maskstore_ps(p, vfirst(n), (__m256)v);
 }
 
+/* Half precision. */
+SIMD vfloat vload_f16(const uint16_t *p)
+{
+    return (vfloat)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+SIMD void vstore_f16(uint16_t *p, vfloat v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p,
+                     _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
 SIMD vfloat vsplat(float a)
 {
     return (vfloat)_mm256_set1_ps(a);

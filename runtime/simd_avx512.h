@@ -40,6 +40,20 @@ SIMD void vstoren(float *p, vfloat v, int n)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), (__m512)v);
 }
 
+/* Half precision. */
+SIMD vfloat vload_f16(const uint16_t *p)
+{
+    const __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return (vfloat)_mm512_maskz_cvtph_ps(0xffff, half);
+}
+
+SIMD void vstore_f16(uint16_t *p, vfloat v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p,
+                        _mm512_maskz_cvtps_ph(0xffff, (__m512)v,
+                                              _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
 SIMD vfloat vsplat(float a)
 {
     return (vfloat)_mm512_set1_ps(a);

@@ -150,30 +150,6 @@ static void conversions(Cases *c, int lanes)
     }
 }
 
-/* Memory of every type: a copy, and a product that is widened and narrowed. */
-static void memory_cases(Cases *c)
-{
-    for (int t = 0; t < CASE_BASES; t++) {
-        const KBase base = (KBase)t;
-        const char *name = kbase_name(base);
-        cases_open(c, arena_printf(c->arena, "copy_%s", name));
-        KVar *i = over_values(c, 1);
-        result_as(c, i, operand(c, base, i, 0, 1), base);
-        cases_open(c, arena_printf(c->arena, "product_%s", name));
-        i = over_values(c, 1);
-        KExpr *x = kb_bin(c->b, KO_MUL, operand(c, base, i, 0, 1), operand(c, base, i, 1, 1));
-        result_as(c, i, kb_bin(c->b, KO_SUB, x, operand(c, base, i, 2, 1)), base);
-        cases_open(c, arena_printf(c->arena, "from_f32_%s", name));
-        i = over_values(c, 1);
-        x = kb_cvt(c->b, KTYPE(kbase_compute(base), 1), operand(c, KT_F32, i, 0, 1));
-        result_as(c, i, x, base);
-        cases_open(c, arena_printf(c->arena, "half_of_%s", name));
-        i = over_values(c, 1);
-        x = kb_cvt(c->b, KTYPE(KT_F64, 1), operand(c, base, i, 0, 1));
-        result(c, i, kb_bin(c->b, KO_MUL, x, kb_const(c->b, KTYPE(KT_F64, 1), 0.5)));
-    }
-}
-
 /* ---- the others ---- */
 
 static void fma_case(Cases *c, int lanes)
@@ -270,6 +246,38 @@ static void tail_cases(Cases *c, KBase base, int lanes)
                          active);
         kb_store(c->b, cases_output(c, base, lanes), aff(0), x);
         cases_close(c);
+    }
+}
+
+/* Memory of every type: a copy, a product that is widened and narrowed, tails. */
+static void memory_cases(Cases *c)
+{
+    int lanes = c->lanes;
+    for (int t = 0; t < CASE_BASES; t++) {
+        const KBase base = (KBase)t, compute = kbase_compute(base);
+        if (lanes > 1 && compute != KT_F32 && compute != KT_I32)
+            continue;
+        const char *name = kbase_name(base);
+        cases_open(c, arena_printf(c->arena, "copy_%s", name));
+        KVar *i = over_values(c, lanes);
+        result_as(c, i, operand(c, base, i, 0, lanes), base);
+        cases_open(c, arena_printf(c->arena, "product_%s", name));
+        i = over_values(c, lanes);
+        KExpr *x =
+            kb_bin(c->b, KO_MUL, operand(c, base, i, 0, lanes), operand(c, base, i, 1, lanes));
+        result_as(c, i, kb_bin(c->b, KO_SUB, x, operand(c, base, i, 2, lanes)), base);
+        cases_open(c, arena_printf(c->arena, "from_f32_%s", name));
+        i = over_values(c, lanes);
+        x = kb_cvt(c->b, KTYPE(compute, lanes), operand(c, KT_F32, i, 0, lanes));
+        result_as(c, i, x, base);
+        if (lanes > 1) {
+            tail_cases(c, base, lanes);
+            continue;
+        }
+        cases_open(c, arena_printf(c->arena, "half_of_%s", name));
+        i = over_values(c, lanes);
+        x = kb_cvt(c->b, KTYPE(KT_F64, 1), operand(c, base, i, 0, lanes));
+        result(c, i, kb_bin(c->b, KO_MUL, x, kb_const(c->b, KTYPE(KT_F64, 1), 0.5)));
     }
 }
 
@@ -396,8 +404,7 @@ void cases_add_operations(Cases *c)
     mask_case(c, lanes);
     bitcast_case(c, lanes);
     lane_cases(c, lanes);
-    tail_cases(c, KT_F32, lanes);
-    tail_cases(c, KT_I32, lanes);
+    memory_cases(c);
     dynamic_case(c, lanes);
     matrix_case(c, lanes);
     condition_case(c, lanes);
@@ -406,7 +413,6 @@ void cases_add_operations(Cases *c)
         float_operations(c, KT_F64, 1);
         integer_operations(c, KT_I64, 1);
         integer_operations(c, KT_U64, 1);
-        memory_cases(c);
         external_cases(c);
     }
 }
