@@ -75,7 +75,7 @@ static void emit_tile(const Tiles *t, Affine in, Affine out, int n_r, int n_a)
 {
     const NestOperand *to = &t->nest->op[0], *from = &t->nest->op[1];
     const KLet *row[MAX_TILE];
-    KType type = KTYPE(from->base, t->lanes);
+    KType type = KTYPE(kbase_compute(from->base), t->lanes);
     for (int i = 0; i < t->lanes; i++) {
         Affine at = aff_addc(in, from->stride[t->r] * i);
         KExpr *x = i < n_r ? kb_load_tail(t->b, t->in, at, t->lanes, n_a) : kb_const(t->b, type, 0);

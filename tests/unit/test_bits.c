@@ -40,7 +40,7 @@ static void check_program(Arena *a, const Program *p, const char *what)
             continue;
         CaseData *data = case_data(a, p);
         if (i < 2) {
-            CModule *m = c_module_build(a, &d, p, name, 1);
+            CModule *m = c_module_build(a, &d, p, name);
             assert_non_null(m);
             assert_int_equal(c_module_run(m, data->input, data->output, memory), 0);
         } else {

@@ -187,7 +187,7 @@ static void **run(Arena *a, Diag *d, const Program *p, const char *compiler)
     for (int i = 0; i < p->graph->n_inputs; i++)
         data[i] = in[i]->data;
     if (compiler != NULL) {
-        CModule *m = c_module_build(a, d, p, compiler, 1);
+        CModule *m = c_module_build(a, d, p, compiler);
         assert_non_null(m);
         assert_int_equal(c_module_run(m, data, out, memory), 0);
     } else {

@@ -201,7 +201,7 @@ static Tensor **run(Arena *a, Diag *d, const Program *p, const char *compiler)
         to[i] = out[i]->data;
     }
     if (compiler != NULL) {
-        CModule *m = c_module_build(a, d, p, compiler, 1);
+        CModule *m = c_module_build(a, d, p, compiler);
         assert_non_null(m);
         assert_int_equal(c_module_run(m, from, to, memory), 0);
     } else {

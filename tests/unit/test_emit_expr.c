@@ -314,7 +314,7 @@ static void check(const char *target, int lanes, const char *const *commands)
     if (!program_eval(a, p, in, out, NULL, &why))
         fail_msg("%s", why);
     char *dir = scratch_new(a);
-    const EmitOptions o = {"expr", "", WEIGHTS_AUTO, 1};
+    const EmitOptions o = {"expr", "", WEIGHTS_AUTO};
     for (; *commands; commands++) {
         const char *end = strchr(*commands, ' ');
         if (!have_compiler(arena_strndup(a, *commands, (size_t)(end - *commands))))
