@@ -26,7 +26,8 @@ KExpr *ew_use(const Ew *e, const KLet *x);
 /* `if_true` where `x op y` holds, `if_false` elsewhere. */
 KExpr *ew_choose(const Ew *e, KOp op, KExpr *x, KExpr *y, KExpr *if_true, KExpr *if_false);
 /* A number as an element of type `to`: integers modulo 2^n; of a float what fits, the nearest end
- * otherwise. Storing it as `to` changes nothing any more, but for the rounding of 16-bit floats. */
+ * otherwise. Storing it as `to` changes nothing any more, but rounds to the 16-bit floats, rightly.
+ */
 KExpr *ew_convert(const Ew *e, DType to, KExpr *x);
 
 /* codegen/ew_unary.c: activations and other functions of one number. */

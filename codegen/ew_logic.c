@@ -80,6 +80,24 @@ KExpr *ew_bit_shift(const Ew *e)
 
 /* ---- conversions ---- */
 
+/* A number of many digits as an f32 that rounds to the right 16-bit float: rounded to odd, so that
+ * what was cut off still decides a tie. */
+static KExpr *odd_f32(const Ew *e, KExpr *number)
+{
+    KBuilder *b = e->b;
+    const KType f32 = KTYPE(KT_F32, 1), f64 = KTYPE(KT_F64, 1), i32 = KTYPE(KT_I32, 1);
+    const KLet *x = ew_let(e, "wide", kb_cvt(b, f64, number));
+    const KLet *y = ew_let(e, "near", kb_cvt(b, f32, kb_use(b, x)));
+    const KLet *bits = ew_let(e, "bits", kb_bitcast(b, KT_I32, kb_use(b, y)));
+    KExpr *distance = kb_un(b, KO_ABS, kb_cvt(b, f64, kb_use(b, y)));
+    KExpr *beyond = kb_cmp(b, KO_GT, distance, kb_un(b, KO_ABS, kb_use(b, x)));
+    KExpr *nearer = kb_bin(b, KO_SUB, kb_use(b, bits), kb_int(b, i32, 1));
+    KExpr *cut = kb_select(b, beyond, nearer, kb_use(b, bits));
+    KExpr *inexact = kb_cmp(b, KO_NE, kb_cvt(b, f64, kb_use(b, y)), kb_use(b, x));
+    KExpr *odd = kb_bin(b, KO_OR, cut, kb_int(b, i32, 1));
+    return kb_bitcast(b, KT_F32, kb_select(b, inexact, odd, kb_use(b, bits)));
+}
+
 KExpr *ew_convert(const Ew *e, DType to, KExpr *x)
 {
     static const struct {
@@ -93,6 +111,8 @@ KExpr *ew_convert(const Ew *e, DType to, KExpr *x)
     const KType type = KTYPE(kbase_compute(kbase_of_dtype(to)), x->type.lanes);
     if (to == DT_BOOL)
         return truth(e, kb_cmp(e->b, KO_NE, x, kb_const(e->b, x->type, 0)));
+    if ((to == DT_F16 || to == DT_BF16) && x->type.base != KT_F32 && x->type.lanes == 1)
+        return odd_f32(e, x);
     KExpr *y = kb_cvt(e->b, type, x);
     if (!from_float || range[to].hi == 0)
         return y;
