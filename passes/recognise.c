@@ -26,6 +26,13 @@ static bool scaled_hard_sigmoid(Graph *g, Node *n, Match *m, const RecogniseRow 
     return c > 0 && pattern_close(a * c, 1) && recognise_result(g, n, m, row);
 }
 
+/* clip(a (x + b), 0, 1) */
+static bool shifted_hard_sigmoid(Graph *g, Node *n, Match *m, const RecogniseRow *row)
+{
+    m->number['b' - 'a'] *= pattern_number(m, 'a');
+    return recognise_result(g, n, m, row);
+}
+
 static bool small_slope(Graph *g, Node *n, Match *m, const RecogniseRow *row)
 {
     double a = pattern_number(m, 'a');
@@ -40,7 +47,14 @@ static bool tanh_gelu(Graph *g, Node *n, Match *m, const RecogniseRow *row)
     return true;
 }
 
-/* relu(x) + s * relu(-x): the slope is -s. */
+/* relu(x) + a * relu(-x): the slope is -a. */
+static bool negated_number(Graph *g, Node *n, Match *m, const RecogniseRow *row)
+{
+    m->number[0] = -m->number[0];
+    return recognise_result(g, n, m, row);
+}
+
+/* The same of a tensor s. */
 static bool negated_slope(Graph *g, Node *n, Match *m, const RecogniseRow *row)
 {
     const Value *s = pattern_value(m, 's');
@@ -67,13 +81,25 @@ static const RecogniseRow rows[] = {
     {"Max(Min(x, $b), $a)", "Clip(x, $a, $b)", ordered_clip},
     {"Min(Relu(x), $b)", "Clip(x, 0, $b)", NULL},
     {"Clip(Relu(x), 0, $b)", "Clip(x, 0, $b)", NULL},
+    {"Max(x, 0)", "Relu(x)", NULL},
+    /* Slopes. */
     {"Max(x, Mul(x, $a))", "LeakyRelu(x, $a)", small_slope},
+    {"Where(Greater(x, 0), x, Mul(x, $a))", "LeakyRelu(x, $a)", NULL},
+    {"Where(GreaterOrEqual(x, 0), x, Mul(x, $a))", "LeakyRelu(x, $a)", NULL},
+    {"Where(Less(x, 0), Mul(x, $a), x)", "LeakyRelu(x, $a)", NULL},
+    {"Where(Greater(x, 0), x, Mul(Add(Exp(x), -1), $a))", "Elu(x, $a)", NULL},
+    {"Add(Relu(x), Mul(Min(x, 0), $a))", "LeakyRelu(x, $a)", NULL},
+    {"Sub(Relu(x), Mul(Relu(Neg(x)), $a))", "LeakyRelu(x, $a)", NULL},
+    {"Add(Relu(x), Mul(Relu(Neg(x)), $a))", "LeakyRelu(x, $a)", negated_number},
+    {"Add(Relu(x), Mul(s, Min(x, 0)))", "PRelu(x, s)", NULL},
+    {"Add(Relu(x), Mul(s, Sub(x, Abs(x)), 0.5))", "PRelu(x, s)", NULL},
     {"Sub(Relu(x), Mul(s, Relu(Neg(x))))", "PRelu(x, s)", NULL},
     {"Add(Relu(x), Mul(s, Relu(Neg(x))))", "PRelu(x, s)", negated_slope},
     /* Sigmoids. */
     {"Div(1, Add(Exp(Neg(x)), 1))", "Sigmoid(x)", NULL},
     {"Reciprocal(Add(Exp(Neg(x)), 1))", "Sigmoid(x)", NULL},
     {"Clip(Add(Mul(x, $a), $b), 0, 1)", "HardSigmoid(x, $a, $b)", NULL},
+    {"Clip(Mul(Add(x, $b), $a), 0, 1)", "HardSigmoid(x, $a, $b)", shifted_hard_sigmoid},
     {"Mul(Clip(Add(x, $b), 0, $c), $a)", "HardSigmoid(x, $a, $b)", scaled_hard_sigmoid},
     {"Log(Add(Exp(x), 1))", "Softplus(x)", NULL},
     {"Div(x, Add(Abs(x), 1))", "Softsign(x)", NULL},
@@ -89,12 +115,17 @@ static const RecogniseRow rows[] = {
     {"Mul(x, Add(Tanh(Mul(x, Add(Mul(x, x, 0.044715), 1), " GELU_ROOT ")), 1), 0.5)", "Gelu(x)",
      tanh_gelu},
     /* Normalisation over the last axes. */
-    {"Div(Sub(x, ReduceMean(x)), " DEVIATION ")", NULL, recognise_layer_norm},
-    {"Mul(Sub(x, ReduceMean(x)), Reciprocal(" DEVIATION "))", NULL, recognise_layer_norm},
+    {"Div(Sub(x, ReduceMean(x)), " DEVIATION ")", "LayerNormalization(x)", recognise_norm},
+    {"Mul(Sub(x, ReduceMean(x)), Reciprocal(" DEVIATION "))", "LayerNormalization(x)",
+     recognise_norm},
     {"Add(Mul(x, g, Reciprocal(" DEVIATION ")), Sub(b, Mul(ReduceMean(x), g, Reciprocal(" DEVIATION
      "))))",
-     NULL, recognise_layer_norm},
+     "LayerNormalization(x)", recognise_norm},
+    {"Div(x, Sqrt(Add(ReduceMean(Mul(x, x)), $e)))", "RMSNormalization(x)", recognise_norm},
+    {"Mul(x, Reciprocal(Sqrt(Add(ReduceMean(Mul(x, x)), $e))))", "RMSNormalization(x)",
+     recognise_norm},
     {"Mul(LayerNormalization(x), s)", NULL, recognise_norm_scale},
+    {"Mul(RMSNormalization(x), s)", NULL, recognise_norm_scale},
     {"Add(LayerNormalization(x), b)", NULL, recognise_norm_bias},
     {"Div(Exp(Sub(x, ReduceMax(x))), ReduceSum(Exp(Sub(x, ReduceMax(x)))))", NULL,
      recognise_softmax},

@@ -22,6 +22,6 @@ const RecogniseRow *recognise_row(int i);
 RecogniseFn recognise_result;
 
 /* recognise_norm.c: normalisations, which need axes to be looked at. */
-RecogniseFn recognise_layer_norm, recognise_norm_scale, recognise_norm_bias, recognise_softmax;
+RecogniseFn recognise_norm, recognise_norm_scale, recognise_norm_bias, recognise_softmax;
 
 #endif

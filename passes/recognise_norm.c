@@ -1,6 +1,7 @@
-/* Rows of the table of recognise.c for LayerNormalization and Softmax.
+/* Rows of the table of recognise.c for normalisations and Softmax.
  *
- * (x - mean) / sqrt(variance + e) over the last axes is a LayerNormalization with the scale 1; a
+ * (x - mean) / sqrt(variance + e) over the last axes is a LayerNormalization with the scale 1, and
+ * x / sqrt(mean of squares + e) an RMSNormalization; a
  * product with a scale and a sum with a bias that fit its lines are then taken in. exp / sum(exp)
  * over one axis is Softmax, with or without its maximum taken off. */
 #include "passes/recognise.h"
@@ -48,9 +49,8 @@ static bool fits_line(const Value *v, const Value *x, int64_t axis)
     return true;
 }
 
-bool recognise_layer_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
+bool recognise_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
 {
-    (void)row;
     static const Shape scalar;
     Value *x = pattern_value(m, 'x'), *scale = pattern_value(m, 'g'), *bias = pattern_value(m, 'b');
     const ReduceParams *axes = common_axes(m);
@@ -63,7 +63,7 @@ bool recognise_layer_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
         tensor_set_f64(one, 0, 1);
         scale = graph_constant(g, "scale", one);
     }
-    n->op = OP_LayerNormalization;
+    n->op = pattern_parse(g->arena, row->result)->op;
     n->params = (Params){.norm = {.epsilon = pattern_number(m, 'e'), .axis = axis}};
     n->params.norm.stash = DT_F32;
     n->n_in = 0;
@@ -74,11 +74,11 @@ bool recognise_layer_norm(Graph *g, Node *n, Match *m, const RecogniseRow *row)
     return true;
 }
 
-/* The covered LayerNormalization. */
+/* The covered normalisation. */
 static Node *norm_of(const Match *m)
 {
     for (int i = 0; i < m->n_nodes; i++)
-        if (m->node[i]->op == OP_LayerNormalization)
+        if (m->node[i]->op == OP_LayerNormalization || m->node[i]->op == OP_RMSNormalization)
             return m->node[i];
     return NULL;
 }

@@ -462,8 +462,7 @@ static const struct {
     {OP_Slice, rule_slice},         {OP_MaxPool, rule_pool},
     {OP_AveragePool, rule_pool},    {OP_BatchNormalization, rule_batch_norm},
     {OP_Resize, rule_resize},       {OP_Upsample, rule_resize},
-    {OP_Gemm, rule_gemm},
-    {OP_Softmax, rule_softmax},
+    {OP_Gemm, rule_gemm},           {OP_Softmax, rule_softmax},
     {OP_LogSoftmax, rule_softmax},
 };
 

@@ -58,6 +58,17 @@ static const struct {
     {"a = ReduceMean<axes=[2]>(x) b = Sub(x, a) c = Pow(b, c2) d = ReduceMean<axes=[2]>(c) "
      "e = Add(d, k1) f = Sqrt(e) h = Div(b, f) i = Mul(h, v) y = Add(i, v)",
      OP_LayerNormalization},
+    {"y = Max(c0, x)", OP_Relu},
+    {"a = Greater(x, c0) b = Mul(x, c16) y = Where(a, x, b)", OP_LeakyRelu},
+    {"a = Less(x, c0) b = Mul(x, c16) y = Where(a, b, x)", OP_LeakyRelu},
+    {"a = Relu(x) b = Min(x, c0) c = Mul(b, c16) y = Add(a, c)", OP_LeakyRelu},
+    {"a = Relu(x) b = Neg(x) c = Relu(b) d = Mul(c, c16) y = Add(a, d)", OP_LeakyRelu},
+    {"a = Greater(x, c0) b = Exp(x) c = Sub(b, c1) d = Mul(c, c05) y = Where(a, x, d)", OP_Elu},
+    {"a = Relu(x) b = Abs(x) c = Sub(x, b) d = Mul(c, v) e = Mul(d, c05) y = Add(a, e)", OP_PRelu},
+    {"a = Add(x, c3) b = Mul(a, c16) y = Clip(b, c0, c1)", OP_HardSigmoid},
+    {"a = Mul(x, x) b = ReduceMean<axes=[2]>(a) c = Add(b, k1) d = Sqrt(c) e = Div(x, d) "
+     "y = Mul(e, v)",
+     OP_RMSNormalization},
     {"a = ReduceMean<axes=[2]>(x) b = Sub(x, a) c = Mul(b, b) d = ReduceMean<axes=[2]>(c) "
      "e = Add(d, k1) f = Sqrt(e) h = Reciprocal(f) i = Mul(h, v) j = Mul(x, i) k = Mul(a, i) "
      "l = Sub(v, k) y = Add(j, l)",
