@@ -9,6 +9,7 @@
  * Sums of products are exact then and rounded once: a result may differ by one step from that of
  * the graph on real numbers, whose products are rounded before. */
 #include "passes/integers.h"
+#include "passes/fuse.h"
 
 #include <math.h>
 
@@ -210,6 +211,33 @@ static bool cancel_pair(Graph *g, Node *n)
     return integers_replace(g, n, OP_Identity, NULL, &from.q, 1) != NULL;
 }
 
+/* `n`, a QuantizeLinear, once more, on `x`. */
+static Value *quantize_again(Graph *g, const Node *n, Value *x)
+{
+    Value *y = graph_value(g, NULL, n->out[0]->dtype, &x->shape);
+    Value **in = ARENA_ARRAY(g->arena, Value *, n->n_in);
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = i == 0 ? x : n->in[i];
+    Node *made = graph_node(g, OP_QuantizeLinear, NULL, in, n->n_in, &y, 1);
+    made->id = n->id;
+    made->params = n->params;
+    return y;
+}
+
+/* quantize(reshape(x)) becomes reshape(quantize(x)): what makes x can be of integers then. */
+static bool raise_above_view(Graph *g, Node *n)
+{
+    Quant q;
+    const Node *view = n->in[0] ? n->in[0]->def : NULL;
+    if (!quant_result(n, &q) || view == NULL || view->dead || !value_read_once(n->in[0]) ||
+        (!op_has(view->op, T_VIEW) && view->op != OP_Transpose) || !is_move(view))
+        return false;
+    Value **in = ARENA_ARRAY(g->arena, Value *, view->n_in);
+    for (int i = 0; i < view->n_in; i++)
+        in[i] = i == 0 ? quantize_again(g, n, view->in[0]) : view->in[i];
+    return integers_replace(g, n, view->op, &view->params, in, view->n_in) != NULL;
+}
+
 /* quantize(concat(a, b…)) becomes concat(quantize(a), quantize(b)…) when some operand was made of
  * integers. */
 static bool raise_quantize(Graph *g, Node *n)
@@ -225,13 +253,8 @@ static bool raise_quantize(Graph *g, Node *n)
     if (!any)
         return false;
     Value **parts = ARENA_ARRAY(g->arena, Value *, concat->n_in);
-    for (int i = 0; i < concat->n_in; i++) {
-        parts[i] = graph_value(g, NULL, n->out[0]->dtype, &concat->in[i]->shape);
-        Value *in[3] = {concat->in[i], q.scale, q.zero};
-        Node *made = graph_node(g, OP_QuantizeLinear, NULL, in, q.zero ? 3 : 2, &parts[i], 1);
-        made->id = n->id;
-        made->params = n->params;
-    }
+    for (int i = 0; i < concat->n_in; i++)
+        parts[i] = quantize_again(g, n, concat->in[i]);
     return integers_replace(g, n, OP_Concat, &concat->params, parts, concat->n_in) != NULL;
 }
 
@@ -256,12 +279,32 @@ static bool sink_below_concat(Graph *g, Node *n)
            integers_replace(g, n, OP_DequantizeLinear, NULL, in, first.zero ? 3 : 2) != NULL;
 }
 
+/* A mean over all pixels of integers is a pool. */
+static bool mean_to_pool(Graph *g, Node *n)
+{
+    Quant q;
+    Fuse f = {.g = g};
+    return n->op == OP_ReduceMean && quant_of(n->in[0], false, &q) && fuse_global_pool(&f, n);
+}
+
 /* ---- the driver ---- */
 
+/* The second stage begins when the first finds nothing more. */
 static const IntegerRule rules[] = {
-    cancel_pair,      sink_dequantize, raise_quantize,        sink_below_concat,
-    integers_compute, integers_lookup, integers_join_lookups,
+    cancel_pair,  sink_dequantize,  raise_above_view, raise_quantize,        sink_below_concat,
+    mean_to_pool, integers_compute, integers_lookup,  integers_join_lookups,
 };
+static const IntegerRule last_rules[] = {integers_real};
+
+/* Offers every node to the rules, and sorts; *any tells whether one of them did something. */
+static bool sweep(Graph *g, const IntegerRule *list, size_t n_rules, bool *any)
+{
+    *any = false;
+    for (int i = 0, n = g->n_nodes; i < n; i++)
+        for (size_t k = 0; k < n_rules && !g->nodes[i]->dead; k++)
+            *any = list[k](g, g->nodes[i]) || *any;
+    return g->diag->n_errors == 0 && remove_dead(g);
+}
 
 bool pass_integers(Graph *g, const PassOptions *o)
 {
@@ -270,13 +313,10 @@ bool pass_integers(Graph *g, const PassOptions *o)
         any = any || g->nodes[i]->op == OP_DequantizeLinear;
     if (!any)
         return true;
-    for (int sweep = 0; any && sweep < MAX_SWEEPS; sweep++) {
-        any = false;
-        for (int i = 0, n = g->n_nodes; i < n; i++)
-            for (size_t k = 0; k < sizeof rules / sizeof rules[0] && !g->nodes[i]->dead; k++)
-                any = rules[k](g, g->nodes[i]) || any;
-        if (g->diag->n_errors > 0 || !remove_dead(g))
+    for (int i = 0; any && i < MAX_SWEEPS; i++)
+        if (!sweep(g, rules, sizeof rules / sizeof rules[0], &any))
             return false;
-    }
+    if (!sweep(g, last_rules, sizeof last_rules / sizeof last_rules[0], &any))
+        return false;
     return pass_simplify(g, o); /* pairs that cancelled left copies */
 }

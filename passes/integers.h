@@ -32,6 +32,10 @@ typedef bool (*IntegerRule)(Graph *g, Node *n);
 /* integers_ops.c: `n` quantises the result of a convolution, product, sum or average of integers.
  */
 bool integers_compute(Graph *g, Node *n);
+/* integers_ops.c: `n`, a Gemm of integers with a bias of integers, makes real numbers at once. */
+bool integers_real_gemm(Graph *g, Node *n);
+/* integers_real.c: `n` sums products of integers, and nobody quantises the result. */
+bool integers_real(Graph *g, Node *n);
 /* integers_lookup.c: `n` quantises a function of one integer of 8 bits. */
 bool integers_lookup(Graph *g, Node *n);
 /* integers_lookup.c: a table of what another table gives is one table. */

@@ -167,7 +167,7 @@ static bool make_gemm(Found *f, const Node *n, const GemmParams *p, const Value 
     Graph *g = f->g;
     Quant a, b;
     if (!quant_of(n->in[0], false, &a) || !quant_of(n->in[1], true, &b) || p->alpha == 0 ||
-        a.q->dtype != f->y.q->dtype || (b.axis >= 0 && b.axis != (p->trans_b ? 0 : 1)))
+        (f->y.q && a.q->dtype != f->y.q->dtype) || (b.axis >= 0 && b.axis != (p->trans_b ? 0 : 1)))
         return false;
     Value *c = NULL;
     if (addend && addend->shape.rank > 2)
@@ -176,9 +176,19 @@ static bool make_gemm(Found *f, const Node *n, const GemmParams *p, const Value 
         return false;
     Params params = {.gemm = *p};
     params.gemm.beta = 1;
-    Value *in[9] = {a.q, a.scale,    zero_operand(g, &a),   b.q, b.scale, zero_operand(g, &b),
-                    c,   f->y.scale, zero_operand(g, &f->y)};
-    return make(f, OP_QGemm, &params, in, 9);
+    Value *in[9] = {a.q, a.scale, zero_operand(g, &a), b.q, b.scale, zero_operand(g, &b), c};
+    if (f->y.q) {
+        in[7] = f->y.scale;
+        in[8] = zero_operand(g, &f->y);
+    }
+    return make(f, OP_QGemm, &params, in, f->y.q ? 9 : c ? 7 : 6);
+}
+
+bool integers_real_gemm(Graph *g, Node *n)
+{
+    Found f = {.g = g, .quantize = n, .op = n};
+    const Value *bias = absent_or(n, 2);
+    return (bias == NULL || !bias->constant) && make_gemm(&f, n, &n->params.gemm, bias);
 }
 
 static bool make_gemm_node(Found *f)
