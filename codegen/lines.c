@@ -100,6 +100,16 @@ void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x)
     lines_set(l, reg, kb_bin(l->b, op, lines_get(l, reg), x));
 }
 
+void lines_add_exactly(Lines *l, const KReg *sum, const KReg *carry, KExpr *x)
+{
+    KBuilder *b = l->b;
+    const KLet *y = kb_let(b, "y", kb_bin(b, KO_SUB, x, lines_get(l, carry)));
+    const KLet *t = kb_let(b, "t", kb_bin(b, KO_ADD, lines_get(l, sum), kb_use(b, y)));
+    KExpr *rounded = kb_bin(b, KO_SUB, kb_use(b, t), lines_get(l, sum));
+    lines_set(l, carry, kb_bin(b, KO_SUB, rounded, kb_use(b, y)));
+    lines_set(l, sum, kb_use(b, t));
+}
+
 KExpr *lines_total(Lines *l, const KReg *reg, KOp op)
 {
     if (!l->vectors_along)

@@ -71,6 +71,9 @@ void lines_set(Lines *l, const KReg *reg, KExpr *x);
 KExpr *lines_get(Lines *l, const KReg *reg);
 /* reg = reg op x. */
 void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x);
+/* sum += x, with what rounding loses kept in `carry` (Kahan): a sum of many elements stays as good
+ * as one of few. Once x is infinite or NaN the sum is NaN. */
+void lines_add_exactly(Lines *l, const KReg *sum, const KReg *carry, KExpr *x);
 
 /* Results of a line, behind a walk: there is one for each of lines_results(l) vectors of lines;
  * set l->u to it. */

@@ -15,16 +15,27 @@ typedef struct Norm {
     bool first_norm; /* LpNormalization with p = 1 */
     bool centred;    /* the mean is subtracted */
     int scale, bias, mean_out, deviation_out;
-    const KReg *sum, *square;
+    const KReg *sum, *square, *carry; /* carry: NULL where the sums are short */
     KLet *mean[LINES_WIDTH], *factor[LINES_WIDTH];
 } Norm;
 
+/* From so many elements on a plain sum loses bits that show: 2^-24 for each addition in a row. */
+enum { LONG_LINE = 2048 };
+
 /* ---- walks ---- */
+
+static void add(Lines *l, const Norm *s, const KReg *sum, KExpr *x)
+{
+    if (s->carry)
+        lines_add_exactly(l, sum, s->carry, x);
+    else
+        lines_combine(l, sum, KO_ADD, x);
+}
 
 static void step_sum(Lines *l, void *user)
 {
     const Norm *s = user;
-    lines_combine(l, s->sum, KO_ADD, lines_load(l, 1));
+    add(l, s, s->sum, lines_load(l, 1));
 }
 
 /* x - mean, or x where the mean stays. */
@@ -38,12 +49,11 @@ static void step_square(Lines *l, void *user)
 {
     const Norm *s = user;
     if (s->first_norm) {
-        lines_combine(l, s->square, KO_ADD, kb_un(l->b, KO_ABS, lines_load(l, 1)));
+        add(l, s, s->square, kb_un(l->b, KO_ABS, lines_load(l, 1)));
         return;
     }
     const KLet *d = kb_let(l->b, "d", centred(l, s));
-    KExpr *sum = kb_fma(l->b, kb_use(l->b, d), kb_use(l->b, d), lines_get(l, s->square));
-    lines_set(l, s->square, sum);
+    add(l, s, s->square, kb_bin(l->b, KO_MUL, kb_use(l->b, d), kb_use(l->b, d)));
 }
 
 static void step_result(Lines *l, void *user)
@@ -84,6 +94,7 @@ static void find_mean(Lines *l, Norm *s)
 {
     KType t = lines_result_type(l);
     s->sum = lines_reg(l, "sum", l->base, 0);
+    s->carry = l->n >= LONG_LINE ? lines_reg(l, "carry", l->base, 0) : NULL;
     lines_walk(l, step_sum, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         KExpr *sum = lines_total(l, s->sum, KO_ADD);
@@ -101,6 +112,7 @@ static void body(Lines *l, void *user)
     if (s->centred)
         find_mean(l, s);
     s->square = lines_reg(l, s->first_norm ? "magnitude" : "square", l->base, 0);
+    s->carry = l->n >= LONG_LINE ? lines_reg(l, "carry", l->base, 0) : NULL;
     lines_walk(l, step_square, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         s->factor[l->u] = kb_let(l->b, "factor", factor(l, s, lines_total(l, s->square, KO_ADD)));
