@@ -3,7 +3,7 @@
  * Each is a nest of two operands over the logical axes (or over [N][blocks][spatial…][block] when
  * both are blocked alike); collapsing makes long rows of what is contiguous, and transposed tiles
  * do the rest. Parts of a Concat or Split that already lie in place cost nothing. Any dtype. */
-#include "codegen/nest.h"
+#include "codegen/channels.h"
 #include "ir/ops.h"
 
 /* Whether both values are blocked alike, or both plain. */
@@ -74,12 +74,43 @@ static bool contiguous_part(const Value *whole, int axis)
     return shape_range_numel(&whole->shape, 0, axis) == 1;
 }
 
-/* Blocked values join along the channels only at block boundaries. */
-static bool joins_blocks(Lower *lw, const Node *n, const Value *whole, int axis, int64_t first)
+/* Whether a part of a blocked value begins or ends inside of a block of channels. */
+static bool cuts_blocks(Value *const *parts, int n, const Value *whole, int axis)
 {
     int block = whole->layout.block > 1 && axis == 1 ? whole->layout.block : 1;
-    return first % block == 0 ||
-           node_unsupported(lw->graph, n, "a part begins inside a block of channels");
+    for (int i = 0; i + 1 < n; i++)
+        if (parts[i] == NULL || parts[i]->shape.dim[1] % block != 0)
+            return block > 1;
+    return false;
+}
+
+static bool concat_channels(Lower *lw, const Node *n)
+{
+    ChannelMap map = {.out = n->out[0], .n_in = node_own_inputs(n)};
+    int64_t at = 0;
+    if (map.n_in > CHANNEL_SOURCES)
+        return node_unsupported(lw->graph, n, "it joins too many parts inside of blocks");
+    map.channel = ARENA_ARRAY(lw->arena, ChannelRef, n->out[0]->shape.dim[1]);
+    for (int i = 0; i < map.n_in; i++) {
+        map.in[i] = n->in[i];
+        if (!same_layout(lw, n, n->in[i], n->out[0]))
+            return false;
+        for (int64_t c = 0; c < n->in[i]->shape.dim[1]; c++)
+            map.channel[at++] = (ChannelRef){i, c};
+    }
+    return lower_channel_map(lw, n, &map);
+}
+
+/* Channels first, first + step, … of the operand become those of `out`. */
+static bool take_channels(Lower *lw, const Node *n, const Value *out, int64_t first, int64_t step)
+{
+    ChannelMap map = {.out = out, .in = {n->in[0]}, .n_in = 1};
+    if (!same_layout(lw, n, n->in[0], out))
+        return false;
+    map.channel = ARENA_ARRAY(lw->arena, ChannelRef, out->shape.dim[1]);
+    for (int64_t c = 0; c < out->shape.dim[1]; c++)
+        map.channel[c] = (ChannelRef){0, first + c * step};
+    return lower_channel_map(lw, n, &map);
 }
 
 bool lower_concat(Lower *lw, const Node *n)
@@ -87,11 +118,13 @@ bool lower_concat(Lower *lw, const Node *n)
     const Value *out = n->out[0];
     int axis = (int)n->params.axis.axis;
     int64_t first = 0;
+    if (cuts_blocks(n->in, node_own_inputs(n), out, axis))
+        return concat_channels(lw, n);
     for (int i = 0; i < node_own_inputs(n); i++) {
         const Value *in = n->in[i];
         int64_t extent = in->shape.dim[axis];
         if (shape_numel(&in->shape) > 0) {
-            if (!same_layout(lw, n, in, out) || !joins_blocks(lw, n, out, axis, first))
+            if (!same_layout(lw, n, in, out))
                 return false;
             int64_t at = offset_along(out, axis, first);
             bool there = contiguous_part(out, axis) && lies_at(in, out, at);
@@ -108,10 +141,14 @@ bool lower_split(Lower *lw, const Node *n)
     const Value *in = n->in[0];
     int axis = (int)n->params.split.axis;
     int64_t first = 0;
+    bool cut = cuts_blocks(n->out, n->n_out, in, axis);
     for (int i = 0; i < n->n_out; i++) {
         const Value *out = n->out[i];
-        if (out && out->place.kind != PLACE_NONE && shape_numel(&out->shape) > 0) {
-            if (!same_layout(lw, n, in, out) || !joins_blocks(lw, n, in, axis, first))
+        if (cut && out && out->place.kind != PLACE_NONE && shape_numel(&out->shape) > 0) {
+            if (!take_channels(lw, n, out, first, 1))
+                return false;
+        } else if (out && out->place.kind != PLACE_NONE && shape_numel(&out->shape) > 0) {
+            if (!same_layout(lw, n, in, out))
                 return false;
             int64_t at = offset_along(in, axis, first);
             bool there = contiguous_part(in, axis) && lies_at(out, in, at);
@@ -127,12 +164,16 @@ bool lower_slice(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
     const SliceParams *p = &n->params.slice;
-    int64_t stride[NEST_AXES], at = 0;
+    int64_t stride[NEST_AXES] = {0}, at = 0;
     Nest nest;
+    if (!same_layout(lw, n, in, out))
+        return false;
+    if (in->layout.block > 1 && (in->shape.dim[1] != out->shape.dim[1] || p->step[1] != 1))
+        return take_channels(lw, n, out, p->start[1], p->step[1]);
     nest_space(&nest, out);
-    shape_strides(&out->shape, stride);
+    strides_of(out, stride);
     nest_strided(lw, &nest, "out", out, 0, stride);
-    shape_strides(&in->shape, stride);
+    strides_of(in, stride);
     for (int i = 0; i < in->shape.rank; i++) {
         at += p->start[i] * stride[i];
         stride[i] *= p->step[i];

@@ -1,5 +1,5 @@
 /* Inference of operators with tensors of indices: GatherElements, GatherND, Scatter and its
- * successors, OneHot.
+ * successors, OneHot, and our own Channels.
  *
  * Comes in: any type; the indices may be known only at run time. Goes out: output shapes; axes are
  * non-negative.
@@ -147,4 +147,33 @@ bool infer_one_hot(Graph *g, Node *n)
     for (int i = 0; i < out.rank; i++)
         out.dim[i] = i == p->axis ? p->depth : indices->shape.dim[i - (i > p->axis)];
     return infer_output(g, n, 0, values->dtype, &out);
+}
+
+/* ---- Channels: our own; the last operand is the list of channels ---- */
+
+bool infer_channels(Graph *g, Node *n)
+{
+    const int64_t *list;
+    int64_t count, channels = 0;
+    int sources = node_own_inputs(n) - 1;
+    if (sources < 1 || !infer_require(g, n, sources + 1, sources + 1) ||
+        !infer_require_rank(g, n, 2) || !infer_ints(g, n, sources, "indices", &list, &count))
+        return false;
+    Shape out = n->in[0]->shape;
+    for (int i = 0; i < sources; i++) {
+        Shape s = n->in[i]->shape;
+        if (!infer_require_same_type(g, n, i))
+            return false;
+        if (s.rank != out.rank || s.dim[1] > (INT64_C(1) << 58) - channels)
+            return node_error(g, n, "operand %d has shape %s", i, infer_shape_text(g, n->in[i]));
+        channels += s.dim[1];
+        s.dim[1] = out.dim[1];
+        if (!shape_equal(&s, &out))
+            return node_error(g, n, "operand %d has shape %s", i, infer_shape_text(g, n->in[i]));
+    }
+    for (int64_t c = 0; c < count; c++)
+        if (list[c] < 0 || list[c] >= channels)
+            return node_error(g, n, "there is no channel %lld", (long long)list[c]);
+    out.dim[1] = count;
+    return infer_output(g, n, 0, n->in[0]->dtype, &out);
 }

@@ -10,6 +10,7 @@
 #include "passes/rewrite.h"
 
 enum { ANY = -1, PLAIN = 0 }; /* a wanted block; otherwise the number of lanes */
+enum { MAX_PARTS = 16 };      /* of a Concat of channels inside of blocks: its kernel's buffers */
 
 typedef struct Layouts {
     Graph *g;
@@ -176,11 +177,18 @@ static bool cuts_between_blocks(const Layouts *l, Value *const *parts, int n, in
     return true;
 }
 
+/* Whether the parts can be joined or cut inside of blocks: by one kernel with all parts. */
+static bool cuts_inside_blocks(int64_t axis, int parts)
+{
+    return axis == 1 && parts < MAX_PARTS;
+}
+
 /* Most of the data is blocked already. */
 static int rule_concat(Layouts *l, const Node *n)
 {
-    int64_t blocked = 0;
-    if (!blockable(n->out[0]) || !cuts_between_blocks(l, n->in, n->n_in, n->params.axis.axis))
+    int64_t blocked = 0, axis = n->params.axis.axis;
+    if (!blockable(n->out[0]) ||
+        (!cuts_between_blocks(l, n->in, n->n_in, axis) && !cuts_inside_blocks(axis, n->n_in)))
         return PLAIN;
     for (int i = 0; i < n->n_in; i++)
         if (is_blocked(native(l, n->in[i])))
@@ -192,13 +200,46 @@ static int rule_concat(Layouts *l, const Node *n)
     return l->block;
 }
 
+/* Whole channels of blocked values stay blocked; the list of channels is read at compile time. */
+static int rule_channels(Layouts *l, const Node *n)
+{
+    int64_t blocked = 0, all = 0;
+    l->want[n->n_in - 1] = ANY;
+    if (!blockable(n->out[0]))
+        return PLAIN;
+    for (int i = 0; i < n->n_in - 1; i++) {
+        all += shape_numel(&n->in[i]->shape);
+        if (is_blocked(native(l, n->in[i])))
+            blocked += shape_numel(&n->in[i]->shape);
+    }
+    if (2 * blocked <= all)
+        return PLAIN;
+    for (int i = 0; i < n->n_in - 1; i++)
+        l->want[i] = l->block;
+    return l->block;
+}
+
 static int rule_split(Layouts *l, const Node *n)
 {
     if (!blockable(n->in[0]) || !is_blocked(native(l, n->in[0])) ||
-        !cuts_between_blocks(l, n->out, n->n_out, n->params.split.axis))
+        (!cuts_between_blocks(l, n->out, n->n_out, n->params.split.axis) &&
+         !cuts_inside_blocks(n->params.split.axis, 1)))
         return PLAIN;
     l->want[0] = l->block;
     return l->block;
+}
+
+/* Either whole channels go, or pixels of all of them. */
+static int rule_slice(Layouts *l, const Node *n)
+{
+    const Shape *in = &n->in[0]->shape, *out = &n->out[0]->shape;
+    const SliceParams *p = &n->params.slice;
+    bool channels = in->rank > 1 && (in->dim[1] != out->dim[1] || p->step[1] != 1), pixels = false;
+    for (int i = 0; i < in->rank; i++)
+        pixels = pixels || (i != 1 && (in->dim[i] != out->dim[i] || p->step[i] != 1));
+    for (int i = 1; i < n->n_in; i++)
+        l->want[i] = ANY;
+    return channels && pixels ? PLAIN : follow_operand(l, n);
 }
 
 static int rule_pad(Layouts *l, const Node *n)
@@ -242,7 +283,9 @@ static const struct {
     {OP_LRN, follow_operand},
     {OP_InstanceNormalization, follow_operand},
     {OP_Concat, rule_concat},
+    {OP_Channels, rule_channels},
     {OP_Split, rule_split},
+    {OP_Slice, rule_slice},
     {OP_Pad, rule_pad},
     {OP_Resize, rule_resize},
     {OP_Upsample, rule_resize},

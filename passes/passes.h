@@ -54,6 +54,7 @@ bool pass_integers(Graph *g, const PassOptions *o);
 bool pass_fold(Graph *g, const PassOptions *o);
 bool pass_recognise(Graph *g, const PassOptions *o);
 bool pass_sink(Graph *g, const PassOptions *o);
+bool pass_channels(Graph *g, const PassOptions *o);
 bool pass_fuse(Graph *g, const PassOptions *o);
 bool pass_flush(Graph *g, const PassOptions *o);
 bool pass_plan(Graph *g, const PassOptions *o);

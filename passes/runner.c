@@ -16,6 +16,7 @@ static const Pass pipeline[] = {
     {"fold", "compute nodes with constant operands", pass_fold},
     {"recognise", "decomposed activations and normalisations become one node", pass_recognise},
     {"sink", "transposes move down until they meet their inverses", pass_sink},
+    {"channels", "shuffles of channels become one node", pass_channels},
     {"fuse", "normalisation into weights, elementwise into epilogues, pad into windows", pass_fuse},
     {"flush", "weights that are denormal or next to nothing become zero", pass_flush},
     {"plan", "choose algorithm and register tile of every node", pass_plan},

@@ -185,3 +185,21 @@ bool interp_constant_of_shape(InterpCall *c)
     }
     return true;
 }
+
+/* Our own: channel c of the result is channel indices[c] of all operands in a row. */
+bool interp_channels(InterpCall *c)
+{
+    const Tensor *indices = c->in[node_own_inputs(c->node) - 1];
+    const Shape *ys = &c->out[0]->shape;
+    size_t pixels = (size_t)shape_range_numel(ys, 2, ys->rank) * dtype_size(c->out[0]->dtype);
+    for (int64_t i = 0; i < ys->dim[0] * ys->dim[1]; i++) {
+        int64_t at = tensor_get_i64(indices, i % ys->dim[1]);
+        int k = 0;
+        for (; at >= c->in[k]->shape.dim[1]; k++)
+            at -= c->in[k]->shape.dim[1];
+        int64_t from = i / ys->dim[1] * c->in[k]->shape.dim[1] + at;
+        memcpy((char *)c->out[0]->data + (size_t)i * pixels,
+               (const char *)c->in[k]->data + (size_t)from * pixels, pixels);
+    }
+    return true;
+}

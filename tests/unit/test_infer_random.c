@@ -238,6 +238,7 @@ static const struct {
     {OP_NonZero, {"F2,3"}},
     {OP_Unique, {"F2,3"}},
     {OP_NonMaxSuppression, {"F1,4,4", "F1,2,4", "I1", "F1", "F1"}},
+    {OP_Channels, {"f2,3,2", "f2,2,2", "I2"}},
     {OP_GridSample, {"f2,3,4,5", "f2,3,3,2"}},
     {OP_RoiAlign, {"f2,3,4,5", "f2,4", "i2"}},
     {OP_MaxRoiPool, {"f2,3,4,5", "f2,5"}},

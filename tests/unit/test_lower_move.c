@@ -49,19 +49,62 @@ static void concat(const char *target, uint64_t seed)
     int64_t dims[MAX_RANK];
     int rank = random_dims(&c, dims), parts = 1 + node_case_random(&c, 4);
     int axis = node_case_random(&c, rank), lanes = node_case_lanes(&c), block = 0;
-    if (lanes > 1 && rank > 1 && seed % 2) { /* blocked: all but the last part fill their blocks */
+    bool ragged = seed % 4 == 1; /* blocks: parts meet inside of them, or between them */
+    if (lanes > 1 && rank > 1 && seed % 2) {
         axis = 1;
         block = lanes;
     }
     for (int i = 0; i < parts; i++) {
         dims[axis] = 1 + node_case_random(&c, 9);
-        if (block && i < parts - 1)
+        if (block && !ragged && i < parts - 1)
             dims[axis] *= lanes;
         node_case_input(&c, block ? DT_F32 : types[seed % N_TYPES], rank, dims, block, NULL,
                         node_case_random(&c, 3) == 0);
     }
     node_case_node(&c, OP_Concat, 1)->params.axis.axis = axis;
     node_case_check(&c, block, 0, 0);
+    node_case_close(&c);
+}
+
+/* Channels of one to three values in a random order, or in a regular one. */
+static void channels(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int64_t dims[] = {1 + (int64_t)seed % 2, 0, 3, 1 + (int64_t)seed % 20}, all = 0, list[200];
+    int sources = 1 + (int)(seed % 3), block = seed % 2 && node_case_lanes(&c) > 1;
+    int64_t n = 1 + node_case_random(&c, 60);
+    for (int i = 0; i < sources; i++) {
+        dims[1] = 1 + node_case_random(&c, 40);
+        all += dims[1];
+        node_case_input(&c, block ? DT_F32 : types[seed % N_TYPES], 4, dims,
+                        block ? node_case_lanes(&c) : 0, NULL, false);
+    }
+    for (int64_t i = 0; i < n; i++) /* a shuffle of three groups, or chance */
+        list[i] = seed % 5 ? (i % 3 * (all / 3) + i / 3) % all : node_case_random(&c, (int)all);
+    node_case_input(&c, DT_I64, 1, &n, 0, list, true);
+    node_case_node(&c, OP_Channels, 1);
+    node_case_check(&c, block ? node_case_lanes(&c) : 0, 0, 0);
+    node_case_close(&c);
+}
+
+/* Blocked: pixels of all channels, or some channels. */
+static void slice_blocked(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    node_case_open(&c, target, seed);
+    int lanes = node_case_lanes(&c);
+    int64_t dims[] = {2, 1 + node_case_random(&c, 40), 6, 7}, n = 1, axis = 1 + (int64_t)seed % 3;
+    int64_t start = node_case_random(&c, (int)dims[axis]), end = 100, step = 1 + (int64_t)seed % 2;
+    if (lanes > 1) {
+        node_case_f32(&c, 4, dims, lanes);
+        node_case_input(&c, DT_I64, 1, &n, 0, &start, true);
+        node_case_input(&c, DT_I64, 1, &n, 0, &end, true);
+        node_case_input(&c, DT_I64, 1, &n, 0, &axis, true);
+        node_case_input(&c, DT_I64, 1, &n, 0, &step, true);
+        node_case_node(&c, OP_Slice, 1);
+        node_case_check(&c, lanes, 0, 0);
+    }
     node_case_close(&c);
 }
 
@@ -220,6 +263,13 @@ static void test_concat(void **state)
     each(concat);
 }
 
+static void test_channels(void **state)
+{
+    (void)state;
+    each(channels);
+    each(slice_blocked);
+}
+
 static void test_split(void **state)
 {
     (void)state;
@@ -263,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_split),     cmocka_unit_test(test_slice),
         cmocka_unit_test(test_expand),    cmocka_unit_test(test_pad),
         cmocka_unit_test(test_gather),    cmocka_unit_test(test_unpool),
+        cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

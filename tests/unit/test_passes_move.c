@@ -132,6 +132,42 @@ static void softmax_goes_before_reshapes(void **state)
                  "simplify", OP_Reshape, 0);
 }
 
+static void shuffles_become_channels(void **state)
+{
+    (void)state;
+    const char *shuffle = "net (float[2,6,3,4] a, float[2,6,3,4] b) =>"
+                          " (float[2,6,3,4] x, float[2,6,3,4] y) <"
+                          " int64[5] s = {2, 2, 6, 3, 4}, int64[4] back = {2, 12, 3, 4} >"
+                          "{ p = Relu(a)  q = Neg(b)  c = Concat<axis=1>(p, q)"
+                          "  r = Reshape(c, s)  t = Transpose<perm=[0,2,1,3,4]>(r)"
+                          "  u = Reshape(t, back)  v, w = Split<axis=1>(u)"
+                          "  x = Exp(v)  y = Abs(w) }";
+    expect_count(shuffle, "channels", OP_Channels, 2);
+    expect_count(shuffle, "channels", OP_Concat, 0);
+    /* Even and odd channels, by a batch that exists only in between. */
+    const char *gathers = "net (float[1,8,3,5] x) => (float[1,4,3,5] y, float[1,4,3,5] z) <"
+                          " int64[3] s = {4, 2, 15}, int64[5] back = {2, 1, 4, 3, 5},"
+                          " int64 zero = {0}, int64 one = {1} >"
+                          "{ n = Neg(x)  a = Reshape(n, s)  t = Transpose<perm=[1,0,2]>(a)"
+                          "  b = Reshape(t, back)  c = Gather<axis=0>(b, zero)"
+                          "  d = Gather<axis=0>(b, one)  y = Exp(c)  z = Abs(d) }";
+    expect_count(gathers, "channels", OP_Channels, 2);
+    expect_count(gathers, "channels", OP_Transpose, 0);
+}
+
+/* What looks like a shuffle but moves pixels, or mixes images, stays what it is. */
+static void other_transposes_stay(void **state)
+{
+    (void)state;
+    expect_count("net (float[1,4,4,4] x) => (float[1,4,4,4] y) <>"
+                 "{ n = Neg(x)  t = Transpose<perm=[0,2,1,3]>(n)  y = Reshape(t, s)"
+                 "  s = Constant<value_ints=[1,4,4,4]>() }",
+                 "channels", OP_Channels, 0);
+    expect_count("net (float[2,2,3,3] x) => (float[2,2,3,3] y) <>"
+                 "{ n = Neg(x)  t = Transpose<perm=[1,0,2,3]>(n)  e = Exp(t)  y = Neg(e) }",
+                 "channels", OP_Channels, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +180,8 @@ int main(void)
         cmocka_unit_test(pads_take_slices),
         cmocka_unit_test(pads_and_slices_on_one_side_stay),
         cmocka_unit_test(softmax_goes_before_reshapes),
+        cmocka_unit_test(shuffles_become_channels),
+        cmocka_unit_test(other_transposes_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
