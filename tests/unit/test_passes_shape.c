@@ -43,7 +43,7 @@ static void halves_compute_in_f32(void **state)
     assert_int_equal(maker(c, 0)->op, OP_Transpose); /* which sank */
     assert_int_equal(maker(c, 0)->in[0]->def->op, OP_Cast);
     assert_int_equal(pass_case_find(c, OP_Conv)->in[1]->dtype, DT_F32);
-    assert_int_equal(pass_case_find(c, OP_Conv)->n_epilogue, 1);
+    assert_int_equal(pass_case_find(c, OP_Conv)->n_epilogue, 2);
     assert_int_equal(maker(c, 1)->out[0]->dtype, DT_F16);
     pass_case_close(c);
     c = after("net (bfloat16[9] X) => (float[9] Y, bool[9] L) <bfloat16[1] two = {2} >"
