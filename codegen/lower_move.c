@@ -198,22 +198,68 @@ bool lower_expand(Lower *lw, const Node *n)
                      arena_printf(lw->arena, "expand %s to %s", from, to), &nest);
 }
 
+/* Channels first … first + count - 1 of the operand, which lie at equal steps in its memory, go to
+ * where the permutation puts them: [blocks][block] when they fill whole blocks. */
+static bool transpose_channels(Lower *lw, const Node *n, const char *name, const char *note,
+                               int64_t first, int64_t count)
+{
+    const Value *in = n->in[0], *out = n->out[0];
+    int64_t from[MAX_RANK + 1] = {0}, to[MAX_RANK], in_stride[NEST_AXES], out_stride[NEST_AXES];
+    int64_t block = in->layout.block, from_at = 0, to_at = 0;
+    Nest nest = {.rank = 0};
+    strides_of(in, from); /* [N][blocks][spatial…][block] */
+    shape_strides(&out->shape, to);
+    for (int i = 0; i < out->shape.rank; i++) {
+        int axis = n->params.perm.perm[i];
+        int64_t extent = out->shape.dim[i];
+        if (axis == 1) {
+            from_at = first / block * from[1];
+            to_at = first * to[i];
+            out_stride[nest.rank] = to[i] * block;
+            in_stride[nest.rank] = from[1];
+            nest.extent[nest.rank++] = count / block;
+            extent = count < block ? count : block;
+            if (count < block)
+                nest.rank--; /* inside of one block */
+        }
+        out_stride[nest.rank] = to[i];
+        in_stride[nest.rank] = axis == 1 ? 1 : from[axis];
+        nest.extent[nest.rank++] = extent;
+    }
+    nest_strided(lw, &nest, "out", out, to_at, out_stride);
+    nest_strided(lw, &nest, "in", in, from_at, in_stride);
+    return nest_copy(lw, n, name, note, &nest);
+}
+
+static bool transpose_blocked(Lower *lw, const Node *n, const char *name, const char *note)
+{
+    int64_t channels = n->in[0]->shape.dim[1], rest = channels % n->in[0]->layout.block;
+    if (rest < channels && !transpose_channels(lw, n, name, note, 0, channels - rest))
+        return false;
+    return rest == 0 || transpose_channels(lw, n, name, note, channels - rest, rest);
+}
+
 bool lower_transpose(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
     int64_t stride[NEST_AXES], own[MAX_RANK];
+    const char *perm = "";
+    for (int i = 0; i < out->shape.rank; i++)
+        perm = arena_printf(lw->arena, "%s%d", perm, n->params.perm.perm[i]);
+    const char *from = dims_str(lw->arena, &in->shape, 0);
+    const char *name = arena_printf(lw->arena, "transpose%s_%s", perm, from);
+    const char *note = arena_printf(lw->arena, "transpose %s by %s", from, perm);
+    if (out->layout.block > 1)
+        return node_unsupported(lw->graph, n, "it has no kernel for a blocked result");
+    if (in->layout.block > 1)
+        return transpose_blocked(lw, n, name, note);
     Nest nest;
     nest_space(&nest, out);
     shape_strides(&out->shape, stride);
     nest_strided(lw, &nest, "out", out, 0, stride);
     shape_strides(&in->shape, own);
-    const char *perm = "";
-    for (int i = 0; i < out->shape.rank; i++) {
+    for (int i = 0; i < out->shape.rank; i++)
         stride[i] = own[n->params.perm.perm[i]];
-        perm = arena_printf(lw->arena, "%s%d", perm, n->params.perm.perm[i]);
-    }
     nest_strided(lw, &nest, "in", in, 0, stride);
-    const char *from = dims_str(lw->arena, &in->shape, 0);
-    return nest_copy(lw, n, arena_printf(lw->arena, "transpose%s_%s", perm, from),
-                     arena_printf(lw->arena, "transpose %s by %s", from, perm), &nest);
+    return nest_copy(lw, n, name, note, &nest);
 }

@@ -221,6 +221,9 @@ static int rule_channels(Layouts *l, const Node *n)
 
 static int rule_split(Layouts *l, const Node *n)
 {
+    for (int i = 0; i < n->n_out; i++) /* most lanes would idle from here on */
+        if (n->params.split.axis == 1 && n->out[i] && 2 * n->out[i]->shape.dim[1] < l->block)
+            return PLAIN;
     if (!blockable(n->in[0]) || !is_blocked(native(l, n->in[0])) ||
         (!cuts_between_blocks(l, n->out, n->n_out, n->params.split.axis) &&
          !cuts_inside_blocks(n->params.split.axis, 1)))
@@ -239,7 +242,8 @@ static int rule_slice(Layouts *l, const Node *n)
         pixels = pixels || (i != 1 && (in->dim[i] != out->dim[i] || p->step[i] != 1));
     for (int i = 1; i < n->n_in; i++)
         l->want[i] = ANY;
-    return channels && pixels ? PLAIN : follow_operand(l, n);
+    bool narrow = channels && 2 * out->dim[1] < l->block; /* most lanes would idle from here on */
+    return (channels && pixels) || narrow ? PLAIN : follow_operand(l, n);
 }
 
 static int rule_pad(Layouts *l, const Node *n)
@@ -258,6 +262,14 @@ static int rule_resize(Layouts *l, const Node *n)
         n->params.resize.coord == COORD_TF_CROP_AND_RESIZE)
         return PLAIN;
     return follow_operand(l, n);
+}
+
+/* The kernel reads blocks as well; a copy that others want plain is made for them only. */
+static int rule_transpose(Layouts *l, const Node *n)
+{
+    if (is_blocked(n->in[0]))
+        l->want[0] = ANY;
+    return PLAIN;
 }
 
 /* [N,C,1,1] with whole blocks lies as in row-major order: no reorder. */
@@ -289,6 +301,7 @@ static const struct {
     {OP_Pad, rule_pad},
     {OP_Resize, rule_resize},
     {OP_Upsample, rule_resize},
+    {OP_Transpose, rule_transpose},
     {OP_Flatten, rule_view},
     {OP_Reshape, rule_view},
     {OP_Squeeze, rule_view},

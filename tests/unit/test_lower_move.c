@@ -28,7 +28,10 @@ static void transpose(const char *target, uint64_t seed)
     int rank = random_dims(&c, dims);
     if (seed % 3 == 0) /* long enough for whole tiles */
         dims[0] = 30;
-    node_case_input(&c, types[seed % N_TYPES], rank, dims, 0, NULL, false);
+    int block = rank > 1 && seed % 5 == 0 && node_case_lanes(&c) > 1 ? node_case_lanes(&c) : 0;
+    if (block && seed % 2)
+        dims[1] += 30;
+    node_case_input(&c, block ? DT_F32 : types[seed % N_TYPES], rank, dims, block, NULL, false);
     PermParams *p = &node_case_node(&c, OP_Transpose, 1)->params.perm;
     p->given = true;
     for (int i = 0; i < rank; i++)
