@@ -100,6 +100,12 @@ void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x)
     lines_set(l, reg, kb_bin(l->b, op, lines_get(l, reg), x));
 }
 
+bool lines_are_long(const Lines *l)
+{
+    enum { LONG_LINE = 2048 };
+    return l->n >= LONG_LINE && (l->base == KT_F32 || l->base == KT_F64);
+}
+
 void lines_add_exactly(Lines *l, const KReg *sum, const KReg *carry, KExpr *x)
 {
     KBuilder *b = l->b;

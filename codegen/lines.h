@@ -69,6 +69,9 @@ const KReg *lines_reg(Lines *l, const char *name, KBase base, double init);
 /* reg = x, at an element: lanes that do not exist keep what they have. */
 void lines_set(Lines *l, const KReg *reg, KExpr *x);
 KExpr *lines_get(Lines *l, const KReg *reg);
+/* Whether a plain sum over the line, an addition after the other, loses bits that show: each may
+ * lose 2^-24 of the sum. */
+bool lines_are_long(const Lines *l);
 /* reg = reg op x. */
 void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x);
 /* sum += x, with what rounding loses kept in `carry` (Kahan): a sum of many elements stays as good

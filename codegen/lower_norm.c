@@ -19,11 +19,6 @@ typedef struct Norm {
     KLet *mean[LINES_WIDTH], *factor[LINES_WIDTH];
 } Norm;
 
-/* From so many elements on a plain sum loses bits that show: 2^-24 for each addition in a row. */
-enum { LONG_LINE = 2048 };
-
-/* ---- walks ---- */
-
 static void add(Lines *l, const Norm *s, const KReg *sum, KExpr *x)
 {
     if (s->carry)
@@ -94,7 +89,7 @@ static void find_mean(Lines *l, Norm *s)
 {
     KType t = lines_result_type(l);
     s->sum = lines_reg(l, "sum", l->base, 0);
-    s->carry = l->n >= LONG_LINE ? lines_reg(l, "carry", l->base, 0) : NULL;
+    s->carry = lines_are_long(l) ? lines_reg(l, "carry", l->base, 0) : NULL;
     lines_walk(l, step_sum, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         KExpr *sum = lines_total(l, s->sum, KO_ADD);
@@ -112,7 +107,7 @@ static void body(Lines *l, void *user)
     if (s->centred)
         find_mean(l, s);
     s->square = lines_reg(l, s->first_norm ? "magnitude" : "square", l->base, 0);
-    s->carry = l->n >= LONG_LINE ? lines_reg(l, "carry", l->base, 0) : NULL;
+    s->carry = lines_are_long(l) ? lines_reg(l, "carry", l->base, 0) : NULL;
     lines_walk(l, step_square, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         s->factor[l->u] = kb_let(l->b, "factor", factor(l, s, lines_total(l, s->square, KO_ADD)));

@@ -37,8 +37,8 @@ static const Kind kinds[] = {
 typedef struct Reduce {
     Kind kind;
     double init;
-    double p; /* of POWER */
-    const KReg *acc, *most;
+    double p;                       /* of POWER */
+    const KReg *acc, *most, *carry; /* carry: NULL where plain sums are good enough */
     KLet *top[LINES_WIDTH];
 } Reduce;
 
@@ -55,6 +55,10 @@ static KExpr *prepared(Lines *l, const Reduce *r)
         return vmath(l->lw, b, VM_POW, kb_un(b, KO_ABS, x), kb_const(b, lines_type(l), r->p));
     case EXPONENTIAL:
         return vmath(l->lw, b, VM_EXP, kb_bin(b, KO_SUB, x, lines_use(l, r->top)), NULL);
+    case SQUARE: {
+        const KLet *root = kb_let(b, "x", x);
+        return kb_bin(b, KO_MUL, kb_use(b, root), kb_use(b, root));
+    }
     default:
         return x;
     }
@@ -63,6 +67,10 @@ static KExpr *prepared(Lines *l, const Reduce *r)
 static void step(Lines *l, void *user)
 {
     const Reduce *r = user;
+    if (r->carry) {
+        lines_add_exactly(l, r->acc, r->carry, prepared(l, r));
+        return;
+    }
     if (r->kind.prepare != SQUARE) {
         lines_combine(l, r->acc, r->kind.combine, prepared(l, r));
         return;
@@ -124,6 +132,9 @@ static void body(Lines *l, void *user)
     if (r->kind.prepare == EXPONENTIAL)
         find_top(l, r);
     r->acc = lines_reg(l, r->kind.name, l->base, r->init);
+    r->carry = NULL;
+    if (r->kind.combine == KO_ADD && lines_are_long(l))
+        r->carry = lines_reg(l, "carry", l->base, 0);
     lines_walk(l, step, r);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         lines_store_result(l, 0, finished(l, r, lines_total(l, r->acc, r->kind.combine)));

@@ -122,6 +122,37 @@ static void instance_norm(const char *target, uint64_t seed)
     node_case_close(&c);
 }
 
+/* Lines of ten thousand numbers near 100: an error of the mean shows a hundredfold in the result.
+ */
+static void long_lines(const char *target, uint64_t seed)
+{
+    NodeCase c;
+    if (seed >= 4)
+        return;
+    node_case_open(&c, target, seed);
+    int lanes = node_case_lanes(&c), block = lanes > 1 && seed & 1 ? lanes : 0;
+    int64_t dims[4] = {1, lanes, 97, 103};
+    c.lo = 99;
+    c.hi = 101;
+    node_case_f32(&c, 4, dims, block);
+    bool mean = seed >= 2 && block == 0;
+    Node *n;
+    if (mean) {
+        n = node_case_node(&c, OP_ReduceMean, 1);
+        n->params.reduce.axes[n->params.reduce.n_axes++] = 2;
+        n->params.reduce.axes[n->params.reduce.n_axes++] = 3;
+    } else {
+        c.lo = 0;
+        c.hi = 1;
+        node_case_f32(&c, 1, dims + 1, 0);
+        node_case_f32(&c, 1, dims + 1, 0);
+        n = node_case_node(&c, OP_InstanceNormalization, 1);
+        n->params.norm.epsilon = 1e-2;
+    }
+    check(&c, block, mean ? 3e-7 : 0, mean ? 0 : 5e-5);
+    node_case_close(&c);
+}
+
 static void group_norm(const char *target, uint64_t seed)
 {
     NodeCase c;
@@ -373,6 +404,7 @@ TEST(reduce)
 TEST(extremes)
 TEST(global_lp_pool)
 TEST(instance_norm)
+TEST(long_lines)
 TEST(group_norm)
 TEST(layer_norm)
 TEST(lp_and_mvn)
@@ -391,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_global_lp_pool),
         cmocka_unit_test(test_instance_norm),
+        cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_group_norm),
         cmocka_unit_test(test_layer_norm),
         cmocka_unit_test(test_lp_and_mvn),
