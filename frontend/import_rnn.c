@@ -71,15 +71,14 @@ static bool import_activations(Importer *im, const Onnx__NodeProto *p, RnnParams
     const char *const *names = NULL, *const * defaults;
     size_t count = 0;
     Numbers alpha = {0}, beta = {0};
-    int each = activations_of(c->cell, &defaults);
+    int each = activations_of(c->cell, &defaults), all = each * c->directions;
     if (!attr_strings(im, p, "activations", &names, &count) ||
         !attr_floats(im, p, "activation_alpha", &alpha.list, &alpha.count) ||
         !attr_floats(im, p, "activation_beta", &beta.list, &beta.count))
         return false;
-    if (count != 0 && count != (size_t)(each * c->directions))
-        return node_error(im->graph, im->node, "%zu activations, %d are needed", count,
-                          each * c->directions);
-    for (int i = 0; i < each * c->directions; i++)
+    if (count != 0 && count != (size_t)all)
+        return node_error(im->graph, im->node, "%zu activations, %d are needed", count, all);
+    for (int i = 0; i < all; i++)
         if (!take_activation(im, count ? names[i] : defaults[i % each], &alpha, &beta,
                              &c->activation[i / each][i % each]))
             return false;

@@ -86,22 +86,22 @@ static bool set_outputs(Graph *g, Node *n, const Sizes *s)
 
 static bool infer_recurrence(Graph *g, Node *n)
 {
-    Sizes s;
+    Sizes s = {0};
     if (!infer_require(g, n, 2, 7) || !infer_require_float(g, n, 0) ||
         !infer_require_same_type(g, n, 1) ||
         !take_sizes(g, n, &n->in[0]->shape, &n->in[1]->shape, true, &s))
         return false;
-    const int64_t r[] = {s.directions, s.hidden, s.gates * s.hidden};
-    if (s.input != s.directions * s.gates * s.hidden)
+    const int64_t r[] = {s.directions, s.hidden, s.gates * s.hidden}, wide = r[0] * r[2];
+    if (s.input != wide)
         return node_error(g, n, "the projected input has %lld columns, must have %lld",
-                          (long long)s.input, (long long)(s.directions * s.gates * s.hidden));
+                          (long long)s.input, (long long)wide);
     return check_shape(g, n, 1, "R", 3, r, false) && check_optional(g, n, 1, &s) &&
            set_outputs(g, n, &s);
 }
 
 bool infer_rnn(Graph *g, Node *n)
 {
-    Sizes s;
+    Sizes s = {0};
     if (n->op == OP_Recurrence)
         return infer_recurrence(g, n);
     if (!infer_require(g, n, 3, n->op == OP_LSTM ? 8 : 6) || !infer_require_float(g, n, 0) ||

@@ -84,7 +84,7 @@ static double from_state(const Cell *c, int d, int64_t row, const double *h)
 
 static double input_bias(const Cell *c, int d, int64_t row)
 {
-    return c->b ? c->b[d * 2 * c->gates * c->hidden + row] : 0;
+    return c->b ? c->b[c->gates * c->hidden * 2 * d + row] : 0;
 }
 
 static double state_bias(const Cell *c, int d, int64_t row)

@@ -326,6 +326,73 @@ static void add_matmul(Net *r)
     layer(r, "MatMul", "", arena_printf(r->arena, "%s, %s", current(r), w), p);
 }
 
+/* A normalisation over lines: of each channel, of the axes from one on, of one axis. The great
+ * epsilon keeps it from amplifying what rounding did before. */
+static void add_norm(Net *r)
+{
+    const Place p = r->at[r->last];
+    int which = below(r, 4), axis = below(r, p.spatial), rest = p.spatial - axis;
+    char *channels = arena_printf(r->arena, "%d", p.c);
+    if (which == 0) {
+        char *scale = weight(r, channels, 1), *bias = weight(r, channels, 1);
+        layer(r, "InstanceNormalization", "epsilon=5.0",
+              arena_printf(r->arena, "%s, %s, %s", current(r), scale, bias), p);
+    } else if (which == 1) {
+        char *scale = weight(r, list(r, p.dim + axis, rest), 1);
+        char *bias = weight(r, list(r, p.dim + axis, rest), 1);
+        layer(r, "LayerNormalization", arena_printf(r->arena, "axis=%d, epsilon=5.0", axis + 2),
+              arena_printf(r->arena, "%s, %s, %s", current(r), scale, bias), p);
+    } else if (which == 2) {
+        layer(r, "LpNormalization",
+              arena_printf(r->arena, "axis=%d, p=%d", below(r, p.spatial + 2), between(r, 1, 2)),
+              current(r), p);
+    } else {
+        layer(r, "Hardmax", arena_printf(r->arena, "axis=%d", below(r, p.spatial + 2)), current(r),
+              p);
+    }
+}
+
+/* A reduction of some of the axes behind the batch. */
+static void add_reduce(Net *r)
+{
+    static const char *const ops[] = {"ReduceMean", "ReduceMax",       "ReduceMin",      "ReduceL1",
+                                      "ReduceL2",   "ReduceSumSquare", "ReduceLogSumExp"};
+    Place p = r->at[r->last];
+    int axes[RANK] = {0}, n = 0;
+    for (int i = 0; i <= p.spatial; i++) {
+        if (below(r, 2) == 0)
+            continue;
+        axes[n++] = i + 1;
+        *(i == 0 ? &p.c : &p.dim[i - 1]) = 1;
+    }
+    char *name = arena_printf(r->arena, "x%d", r->n_weights++);
+    r->weights =
+        arena_printf(r->arena, "%s, int64[%d] %s = {%s}", r->weights, n, name, list(r, axes, n));
+    layer(r, ops[below(r, (int)(sizeof ops / sizeof ops[0]))],
+          n == 0 ? "noop_with_empty_axes=1" : "",
+          arena_printf(r->arena, "%s, %s", current(r), name), p);
+}
+
+/* A value of three axes as a sequence [time, batch, input]; the result has a fourth. */
+static void add_recurrence(Net *r)
+{
+    static const char *const ops[] = {"RNN", "GRU", "LSTM"};
+    Place p = r->at[r->last];
+    int which = below(r, 3), gates = which == 2 ? 4 : which == 1 ? 3 : 1, h = between(r, 1, 20);
+    if (p.spatial != 1) {
+        add_unary(r);
+        return;
+    }
+    char *w = weight(r, arena_printf(r->arena, "1,%d,%d", gates * h, p.dim[0]), 0.3);
+    char *u = weight(r, arena_printf(r->arena, "1,%d,%d", gates * h, h), 0.3);
+    char *b = weight(r, arena_printf(r->arena, "1,%d", 2 * gates * h), 0.3);
+    p = (Place){.n = p.n, .c = 1, .spatial = 2, .dim = {p.c, h}};
+    layer(r, ops[which],
+          arena_printf(r->arena, "hidden_size=%d, direction=\"%s\"", h,
+                       below(r, 2) ? "forward" : "reverse"),
+          arena_printf(r->arena, "%s, %s, %s, %s", current(r), w, u, b), p);
+}
+
 /* Global pooling and a dense layer end the network. */
 static void add_head(Net *r)
 {
@@ -345,10 +412,11 @@ static void add_head(Net *r)
 static void add_layer(Net *r)
 {
     static void (*const layers[])(Net *) = {
-        add_conv,           add_conv,  add_conv,   add_conv,   add_unary,  add_unary,
-        add_pool,           add_pool,  add_scale,  add_join,   add_join,   add_batch_norm,
-        add_conv_transpose, add_pad,   add_lrn,    add_pad,    add_resize, add_softmax,
-        add_transpose,      add_slice, add_matmul, add_pieces, add_pieces};
+        add_conv,           add_conv,   add_conv,      add_conv,   add_unary,  add_unary,
+        add_pool,           add_pool,   add_scale,     add_join,   add_join,   add_batch_norm,
+        add_conv_transpose, add_pad,    add_lrn,       add_pad,    add_resize, add_softmax,
+        add_transpose,      add_slice,  add_matmul,    add_pieces, add_pieces, add_norm,
+        add_norm,           add_reduce, add_recurrence};
     layers[below(r, (int)(sizeof layers / sizeof layers[0]))](r);
 }
 

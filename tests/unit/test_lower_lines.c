@@ -233,7 +233,7 @@ static void along_axis(const char *target, uint64_t seed, OpKind op)
     DType type = op == OP_Hardmax ? (seed & 1 ? DT_F64 : DT_F32) : types[seed % 8];
     if (op == OP_CumSum && type == DT_U8)
         type = DT_U32;
-    node_case_open(&c, target, seed + 1000 * op);
+    node_case_open(&c, target, seed + UINT64_C(1000) * op);
     int rank = extents(&c, dims);
     input_with_ties(&c, type, rank, dims);
     int64_t axis = node_case_random(&c, rank), one = 1;
