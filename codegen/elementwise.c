@@ -119,9 +119,14 @@ bool ew_supports(OpKind op)
 
 bool ew_is_scalar(OpKind op, DType type)
 {
-    if (type == DT_F32)
+    switch (kbase_compute(kbase_of_dtype(type))) {
+    case KT_F32:
         return op_has(op, T_SCALAR);
-    return type != DT_I32 || op == OP_Div || op == OP_Mod || op == OP_Pow || op == OP_Shrink;
+    case KT_I32: /* vectors are not divided, and shifted by constants only */
+        return op == OP_Div || op == OP_Mod || op == OP_Pow || op == OP_Shrink || op == OP_BitShift;
+    default:
+        return true;
+    }
 }
 
 KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, DType out, KExpr *const *x,
