@@ -52,6 +52,8 @@ Arg arg_scratch(const Node *n, int64_t offset);
 KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access);
 /* The same for kernels that move elements and never look at them: of kbase_moved type. */
 KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access);
+/* A buffer parameter for a packed or generated table. */
+KBuf *buf_tensor(KBuilder *b, const char *name, const Tensor *t);
 /* `value` as an element of type `t`, in the form that buf_moved buffers hold. */
 KExpr *moved_const(KBuilder *b, DType t, double value, int lanes);
 /* A float (scalar) as an integer of type `t`, in its compute type: truncated, and what does not fit

@@ -210,7 +210,7 @@ bool lower_conv_depthwise(Lower *lw, const Node *n)
     d.b = b;
     d.x = buf_value(b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);
-    d.w = kb_buf(b, "w", KT_F32, shape_numel(&plan->packed_weight->shape), K_READ);
+    d.w = buf_tensor(b, "w", plan->packed_weight);
     args[n_args++] = arg_tensor(lw, plan->packed_weight);
     if (plan->packed_bias) {
         d.bias = kb_buf(b, "bias", KT_F32, shape_numel(&plan->packed_bias->shape), K_READ);

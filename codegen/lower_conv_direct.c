@@ -141,7 +141,7 @@ static void open_buffers(Direct *d, Arg *args)
     d->x = buf_value(d->b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(d->lw, n->in[0]);
     if (d->packed) {
-        d->w = kb_buf(d->b, "w", KT_F32, shape_numel(&n->plan.packed_weight->shape), K_READ);
+        d->w = buf_tensor(d->b, "w", n->plan.packed_weight);
         args[n_args++] = arg_tensor(d->lw, n->plan.packed_weight);
     } else {
         d->w = buf_value(d->b, "w", n->in[1], K_READ);

@@ -313,8 +313,7 @@ static void open_buffers(Im2col *d, Arg *args)
     int n_args = 0;
     d->x = buf_value(d->b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);
-    d->w = weight ? kb_buf(d->b, "w", KT_F32, shape_numel(&weight->shape), K_READ)
-                  : buf_value(d->b, "w", n->in[1], K_READ);
+    d->w = weight ? buf_tensor(d->b, "w", weight) : buf_value(d->b, "w", n->in[1], K_READ);
     args[n_args++] = weight ? arg_tensor(lw, weight) : arg_value(lw, n->in[1]);
     if (packed_bias) {
         d->bias = kb_buf(d->b, "bias", KT_F32, shape_numel(&packed_bias->shape), K_READ);

@@ -388,8 +388,7 @@ static void open_buffers(Gemm *g, Arg *args)
     int n_args = 0;
     g->a = buf_value(g->b, "a", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);
-    g->w = w ? kb_buf(g->b, "w", KT_F32, shape_numel(&w->shape), K_READ)
-             : buf_value(g->b, "w", n->in[1], K_READ);
+    g->w = w ? buf_tensor(g->b, "w", w) : buf_value(g->b, "w", n->in[1], K_READ);
     args[n_args++] = w ? arg_tensor(lw, w) : arg_value(lw, n->in[1]);
     if (bias) {
         g->bias = kb_buf(g->b, "bias", KT_F32, shape_numel(&bias->shape), K_READ);

@@ -105,6 +105,11 @@ Arg arg_scratch(const Node *n, int64_t offset)
     return (Arg){ARG_ARENA, 0, n->plan.scratch_offset + offset};
 }
 
+KBuf *buf_tensor(KBuilder *b, const char *name, const Tensor *t)
+{
+    return kb_buf(b, name, kbase_of_dtype(t->dtype), shape_numel(&t->shape), K_READ);
+}
+
 KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access)
 {
     return kb_buf(b, name, kbase_moved(kbase_of_dtype(v->dtype)), value_physical_numel(v), access);

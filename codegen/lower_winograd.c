@@ -508,7 +508,7 @@ static void open_buffers(Winograd *g, Arg *args)
     int64_t images = g->cut.image * (g->cut.shared_image ? 1 : g->cut.parts);
     g->x = buf_value(b, "x", n->in[0], K_READ);
     args[n_args++] = arg_value(lw, n->in[0]);
-    g->w = kb_buf(b, "w", KT_F32, shape_numel(&plan->packed_weight->shape), K_READ);
+    g->w = buf_tensor(b, "w", plan->packed_weight);
     args[n_args++] = arg_tensor(lw, plan->packed_weight);
     if (plan->packed_bias) {
         g->bias = kb_buf(b, "bias", KT_F32, shape_numel(&plan->packed_bias->shape), K_READ);

@@ -450,6 +450,7 @@ struct Graph {
     const char *producer;
     char sha256[65]; /* of the model file, hexadecimal */
     int64_t n_parameters;
+    DType half; /* the 16-bit type of weights that are computed with in f32; DT_NONE without */
     struct NameSet *names; /* of the values; private to graph.c */
     Node **users;          /* the buffer of all values' users; private to graph.c */
     int cap_users;

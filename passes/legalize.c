@@ -2,11 +2,12 @@
  *
  * In: the graph as it was imported. Out: a graph in which f16 and bf16 values are only moved and
  * cast. Every other node that reads one reads a value of f32 instead, its twin: the uncast result
- * of another such node, a converted constant, or a Cast. The results become f32, and a Cast makes
+ * of another such node, a widened constant, or a Cast. The results become f32, and a Cast makes
  * the value of the model from each; it stays only where somebody needs that value (an output of
  * the graph, a Cast of the model's own). So whole chains run in f32, fuse and take layouts like any
- * other, without a rounding after every node; weights are widened at compile time. What only
- * moves elements stays as it is, except between such nodes. f64 and integers have kernels. */
+ * other, without a rounding after every node. The graph remembers the type of the constants, so
+ * that packed weights that are still values of it are stored in it. What only moves elements stays
+ * as it is, except between such nodes. f64 and integers have kernels of their own. */
 #include "passes/rewrite.h"
 
 #include <string.h>
@@ -37,6 +38,8 @@ static Value *cast_node(Graph *g, Node *at, bool after, Value *from, Value *to)
 
 static Value *widened_constant(Graph *g, const Tensor *t)
 {
+    if (g->half == DT_NONE)
+        g->half = t->dtype;
     Tensor *wide = tensor_new(g->arena, DT_F32, &t->shape);
     int64_t n = shape_numel(&t->shape);
     for (int64_t i = 0; i < n; i++)

@@ -206,6 +206,25 @@ static void pack_gemm(Graph *g, Node *n)
     n->plan.packed_bias = t;
 }
 
+/* Weights of a half-precision model that are still values of its 16-bit type, which folding may
+ * have changed, are stored in it: the kernels widen as they load. */
+static const Tensor *store_small(Graph *g, const Tensor *t)
+{
+    const float *from = t->data;
+    int64_t n = shape_numel(&t->shape);
+    if (g->half == DT_NONE)
+        return t;
+    bool f16 = g->half == DT_F16;
+    Tensor *small = tensor_new(g->arena, g->half, &t->shape);
+    uint16_t *to = small->data;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = f16 ? f32_to_f16(from[i]) : f32_to_bf16(from[i]);
+        if ((f16 ? f16_to_f32(to[i]) : bf16_to_f32(to[i])) != from[i])
+            return t;
+    }
+    return small;
+}
+
 bool pass_pack(Graph *g, const PassOptions *o)
 {
     (void)o;
@@ -219,6 +238,8 @@ bool pass_pack(Graph *g, const PassOptions *o)
             pack_gemm(g, n);
         else if (n->op == OP_MatMul && n->in[1]->shape.rank == 2)
             n->plan.packed_weight = pack_columns(g, n, false, 1);
+        if (n->plan.packed_weight)
+            n->plan.packed_weight = store_small(g, n->plan.packed_weight);
     }
     return true;
 }

@@ -46,6 +46,18 @@ static void halves_compute_in_f32(void **state)
     assert_int_equal(pass_case_find(c, OP_Conv)->n_epilogue, 2);
     assert_int_equal(maker(c, 1)->out[0]->dtype, DT_F16);
     pass_case_close(c);
+    c = after("net (bfloat16[1,16,6,6] X) => (bfloat16[1,16,6,6] Y, bfloat16[1,16,6,6] Z) <"
+              " bfloat16[16,16,1,1] w = {random 1 0.3}, bfloat16[16] s = {random 3 0.3},"
+              " bfloat16[16] v = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,17} >"
+              "{ Y = Conv(X, w)  c = Conv(X, w)  Z = BatchNormalization(c, s, s, s, v) }",
+              "gnu", "pack");
+    for (int i = 0; i < c->g->n_nodes; i++) { /* folded weights are no values of bf16 any more */
+        const Node *n = c->g->nodes[i];
+        bool folded = n->n_in > 2 && n->in[2];
+        if (n->op == OP_Conv)
+            assert_int_equal(n->plan.packed_weight->dtype, folded ? DT_F32 : DT_BF16);
+    }
+    pass_case_close(c);
     c = after("net (bfloat16[9] X) => (float[9] Y, bool[9] L) <bfloat16[1] two = {2} >"
               "{ e = Mul(X, two)  f = Cast<to=1>(e)  Y = Exp(f)  L = Less(e, two) }",
               "c99", NULL);
