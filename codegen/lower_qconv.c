@@ -9,8 +9,8 @@
  *
  * A tap outside of the image would add nothing and is left out: rows are tested, and along x the
  * outputs are cut where the valid taps change (codegen/window.h). Sums are of 32-bit integers. */
+#include "codegen/lower_qconv.h"
 #include "codegen/nest.h"
-#include "codegen/quant.h"
 #include "codegen/window.h"
 #include "ir/ops.h"
 
@@ -54,27 +54,22 @@ static void set_axes(QConv *q)
     }
 }
 
-static void open_buffers(QConv *q, Arg *args, int *n_args)
+static void open_buffers(QConv *q, const QConvOperands *o, Arg *args, int *n_args)
 {
     Lower *lw = q->lw;
-    const Node *n = q->node;
-    const Value *const *in = (const Value *const *)n->in;
-    int own = node_own_inputs(n);
     q->out_buf = buf_value(q->b, "out", q->out, K_WRITE);
     q->x_buf = buf_value(q->b, "x", q->x, K_READ);
     q->w_buf = buf_value(q->b, "w", q->w, K_READ);
     args[(*n_args)++] = arg_value(lw, q->out);
     args[(*n_args)++] = arg_value(lw, q->x);
     args[(*n_args)++] = arg_value(lw, q->w);
-    int x_zero = 2, w_zero = q->scaled ? 5 : 3;
-    q->x_zero = quant_operand(lw, q->b, "zero_x", x_zero < own ? in[x_zero] : NULL, args, n_args);
-    q->w_zero = quant_operand(lw, q->b, "zero_w", w_zero < own ? in[w_zero] : NULL, args, n_args);
+    q->x_zero = quant_operand(lw, q->b, "zero_x", o->x_zero, args, n_args);
+    q->w_zero = quant_operand(lw, q->b, "zero_w", o->w_zero, args, n_args);
     if (!q->scaled)
         return;
-    q->y_zero = quant_operand(lw, q->b, "zero_y", in[7], args, n_args);
-    q->bias = quant_operand(lw, q->b, "bias", own > 8 ? in[8] : NULL, args, n_args);
-    q->factor =
-        quant_factor_open(lw, q->b, (const Value *const[3]){in[1], in[4], in[6]}, 1, args, n_args);
+    q->y_zero = quant_operand(lw, q->b, "zero_y", o->y_zero, args, n_args);
+    q->bias = quant_operand(lw, q->b, "bias", o->bias, args, n_args);
+    q->factor = quant_factor_open(lw, q->b, o->scale, 1, args, n_args);
 }
 
 /* ---- one output position ---- */
@@ -192,23 +187,46 @@ static void build(QConv *q)
     nest_close(b, &depth, 0);
 }
 
-/* The largest number of output channels, at most MAX_TILE, that divides a group. */
-static int channel_tile(int64_t maps)
+int qconv_tile(int64_t maps, int most)
 {
-    int tile = MAX_TILE;
+    int tile = most;
     while (maps % tile != 0)
         tile--;
     return tile;
 }
 
+QConvOperands qconv_operands(const Node *n)
+{
+    bool scaled = n->op == OP_QLinearConv;
+    Value *const *in = n->in;
+    int own = node_own_inputs(n);
+    QConvOperands o = {.x = in[0], .w = in[scaled ? 3 : 1], .out = n->out[0], .scaled = scaled};
+    if (scaled) {
+        o.x_zero = in[2];
+        o.w_zero = in[5];
+        o.y_zero = in[7];
+        o.bias = own > 8 ? in[8] : NULL;
+        for (int i = 0; i < 3; i++)
+            o.scale[i] = in[(const int[]){1, 4, 6}[i]];
+    } else {
+        o.x_zero = own > 2 ? in[2] : NULL;
+        o.w_zero = own > 3 ? in[3] : NULL;
+    }
+    o.channels = o.w->shape.dim[1];
+    o.maps = o.w->shape.dim[0] / n->params.conv.group;
+    return o;
+}
+
 bool lower_qconv(Lower *lw, const Node *n)
 {
-    QConv q = {.lw = lw, .node = n, .scaled = n->op == OP_QLinearConv, .out = n->out[0]};
-    q.x = n->in[0];
-    q.w = n->in[q.scaled ? 3 : 1];
-    q.channels = q.w->shape.dim[1];
-    q.maps = q.w->shape.dim[0] / n->params.conv.group;
-    q.tile = channel_tile(q.maps);
+    QConvScratch s;
+    if (n->plan.scratch_bytes > 0 && qconv_scratch(n, lw->program->target->lanes, &s))
+        return lower_qconv_vector(lw, n, &s);
+    const QConvOperands o = qconv_operands(n);
+    QConv q = {.lw = lw, .node = n, .scaled = o.scaled, .out = o.out, .x = o.x, .w = o.w};
+    q.channels = o.channels;
+    q.maps = o.maps;
+    q.tile = qconv_tile(q.maps, MAX_TILE);
     set_axes(&q);
     Arg args[MAX_KERNEL_BUFFERS];
     int n_args = 0;
@@ -217,7 +235,7 @@ bool lower_qconv(Lower *lw, const Node *n)
     q.b = kb_new(
         lw->arena, lw->program->target,
         arena_printf(lw->arena, "qconv%s_%s_%lld", kernel, from, (long long)q.out->shape.dim[1]));
-    open_buffers(&q, args, &n_args);
+    open_buffers(&q, &o, args, &n_args);
     build(&q);
     return lower_emit(lw, n, q.b,
                       arena_printf(lw->arena, "%s of %s with %s, %d output channels at a time",

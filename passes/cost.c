@@ -97,18 +97,25 @@ double cost_conv(const Target *t, const Node *n, int m)
 
 int64_t cost_macs(const Node *n)
 {
-    const Shape *out = &n->out[0]->shape;
-    if (n->op != OP_Conv && n->op != OP_ConvTranspose && n->op != OP_Gemm && n->op != OP_MatMul)
-        return 0;
-    const Shape *a = &n->in[0]->shape, *w = &n->in[1]->shape;
+    const Shape *out = &n->out[0]->shape, *w;
+    const Shape *a = n->n_in > 0 && n->in[0] ? &n->in[0]->shape : out;
     switch (n->op) {
     case OP_Conv:
+    case OP_ConvInteger:
+    case OP_QLinearConv:
+        w = &n->in[n->op == OP_QLinearConv ? 3 : 1]->shape;
         return shape_numel(out) * shape_range_numel(w, 1, w->rank);
     case OP_ConvTranspose:
+        w = &n->in[1]->shape;
         return shape_numel(a) * shape_range_numel(w, 1, w->rank);
     case OP_Gemm:
+    case OP_QGemm:
         return shape_numel(out) * a->dim[n->params.gemm.trans_a ? 0 : 1];
-    default:
+    case OP_MatMul:
+    case OP_MatMulInteger:
+    case OP_QLinearMatMul:
         return a->rank > 0 ? shape_numel(out) * a->dim[a->rank - 1] : 0;
+    default:
+        return 0;
     }
 }

@@ -5,6 +5,7 @@
  * Layouts follow from the plan in the next pass. */
 #include "passes/plan.h"
 #include "ir/packing.h"
+#include "ir/qconv.h"
 #include "ir/scratch.h"
 #include "passes/cost.h"
 #include "passes/rewrite.h"
@@ -59,6 +60,18 @@ static void plan_recurrence(Node *n)
     n->plan.why = "the input of all steps is one product";
 }
 
+/* Convolutions of integers: vectors of a widened image where rows are long enough. */
+static void plan_qconv(const Graph *g, Node *n)
+{
+    QConvScratch s;
+    n->plan.lanes = 1;
+    if (!qconv_scratch(n, g->target->lanes, &s))
+        return;
+    n->plan.lanes = s.lanes;
+    n->plan.scratch_bytes = s.bytes;
+    n->plan.why = "the image is widened, with a border";
+}
+
 /* Types other than f32 have scalar kernels. */
 static void plan_scalar(Graph *g, Node *n)
 {
@@ -84,6 +97,8 @@ bool pass_plan(Graph *g, const PassOptions *o)
         else if (n->op == OP_Det)
             n->plan.scratch_bytes =
                 det_scratch_bytes(n->in[0]->shape.dim[n->in[0]->shape.rank - 1]);
+        else if (n->op == OP_QLinearConv || n->op == OP_ConvInteger)
+            plan_qconv(g, n);
         else if (n->out[0]->dtype != DT_F32)
             plan_scalar(g, n);
         else if (n->op == OP_Conv)
