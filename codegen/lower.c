@@ -130,6 +130,19 @@ static bool lower_output_copy(Lower *lw, int i)
     return lower_of[OP_Identity](lw, copy);
 }
 
+/* An operator that is computed at compile time was left: its operands are no constants, or too
+ * large for that. */
+static bool no_kernel(Graph *g, const Node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && n->in[i]->constant == NULL)
+            return node_unsupported(
+                g, n, "it is computed at compile time only, but \"%s\" is no constant",
+                n->in[i]->name);
+    return node_unsupported(g, n, "its result is too large to be computed at compile time: %s%s",
+                            dtype_name(n->out[0]->dtype), shape_str(g->arena, &n->out[0]->shape));
+}
+
 /* Lowers every node; goes on behind nodes that are unsupported, so that all are reported. */
 static bool lower_nodes(Lower *lw)
 {
@@ -140,7 +153,7 @@ static bool lower_nodes(Lower *lw)
         if (needs_no_code(n))
             continue;
         LowerFn lower = lower_of[n->op];
-        bool done = lower ? lower(lw, n) : node_unsupported(g, n, "there is no kernel for it");
+        bool done = lower ? lower(lw, n) : no_kernel(g, n);
         if (!done && g->diag->status != STATUS_UNSUPPORTED)
             return false;
         ok = ok && done;

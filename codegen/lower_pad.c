@@ -6,7 +6,7 @@
  * into their neighbours, so that what is copied is as long as possible. */
 #include "codegen/nest.h"
 
-#include <stdlib.h>
+enum { MAX_RUNS = 256 }; /* an axis */
 
 typedef struct Run {
     int64_t lo, hi; /* output positions */
@@ -55,25 +55,36 @@ static int64_t source(const Pad *p, const PadAxis *a, int64_t o)
     }
 }
 
-static void find_runs(Pad *p, PadAxis *a)
+/* The end of the outputs from o on that read the input in one direction, or none of it. */
+static int64_t run_end(const Pad *p, const PadAxis *a, int64_t o)
 {
-    for (int64_t o = 0; o < a->out; o++) {
-        int64_t at = source(p, a, o);
-        Run *r = a->n ? &a->run[a->n - 1] : NULL;
-        int64_t length = r ? r->hi - r->lo : 0;
-        bool fits = r && r->constant == (at < 0);
-        if (fits && at >= 0) {
-            if (length == 1 && llabs(at - r->from) <= 1)
-                r->step = at - r->from;
-            fits = at == r->from + r->step * length;
-        }
-        if (fits) {
-            r->hi = o + 1;
-            continue;
-        }
-        Run next = {o, o + 1, at < 0 ? 0 : at, 1, at < 0};
+    int64_t t = o - a->begin, last = a->in - 1;
+    int64_t k, period = last > 0 ? 2 * last : 1;
+    switch (p->p->mode) {
+    case PAD_WRAP:
+        return o + a->in - source(p, a, o);
+    case PAD_REFLECT:
+        k = (t % period + period) % period;
+        return last == 0 ? a->out : o + 1 + (k < last ? last - k : period - k);
+    default:
+        return t < 0 ? a->begin : t <= last ? a->begin + a->in : a->out;
+    }
+}
+
+/* False when there are more runs than a kernel should have. */
+static bool find_runs(Pad *p, PadAxis *a)
+{
+    for (int64_t o = 0; o < a->out;) {
+        int64_t at = source(p, a, o), end = run_end(p, a, o);
+        Run next = {o, end < a->out ? end : a->out, at < 0 ? 0 : at, 1, at < 0};
+        if (at >= 0 && next.hi > o + 1)
+            next.step = source(p, a, o + 1) - at;
+        o = next.hi;
+        if (a->n == MAX_RUNS)
+            return false;
         ARENA_PUSH(p->lw->arena, a, run, n, cap, next);
     }
+    return true;
 }
 
 /* ---- axes ---- */
@@ -84,8 +95,9 @@ static bool is_padded(const PadAxis *a)
 }
 
 /* Axes in memory order, merged: an axis that is not padded joins the one outside of it when that
- * is not padded either, or when the pad is a constant (or a crop). */
-static void make_axes(Pad *p, const Value *in, const Value *out)
+ * is not padded either, or when the pad is a constant (or a crop). False when one has too many
+ * runs. */
+static bool make_axes(Pad *p, const Value *in, const Value *out)
 {
     Nest from, to;
     nest_space(&from, in);
@@ -109,12 +121,14 @@ static void make_axes(Pad *p, const Value *in, const Value *out)
         p->axis[p->rank++] = (PadAxis){.in = 1, .out = 1};
     for (int i = 0; i < p->rank; i++) {
         if (is_padded(&p->axis[i])) {
-            find_runs(p, &p->axis[i]);
+            if (!find_runs(p, &p->axis[i]))
+                return false;
         } else {
             Run all = {0, p->axis[i].out, 0, 1, false};
             ARENA_PUSH(p->lw->arena, &p->axis[i], run, n, cap, all);
         }
     }
+    return true;
 }
 
 /* ---- the kernel ---- */
@@ -213,7 +227,9 @@ bool lower_pad(Lower *lw, const Node *n)
     p.out = buf_moved(p.b, "out", out, K_WRITE);
     p.in = buf_moved(p.b, "in", in, K_READ);
     p.lanes = lanes_of(lw->program->target, p.out->base);
-    make_axes(&p, in, out);
+    if (!make_axes(&p, in, out))
+        return node_unsupported(
+            lw->graph, n, "it repeats the input more than %d times along an axis", MAX_RUNS / 2);
     emit_axis(&p, 0, aff(0), aff(0));
     Arg args[2] = {arg_value(lw, out), arg_value(lw, in)};
     return lower_emit(lw, n, p.b, arena_printf(lw->arena, "Pad %s to %s, %s", from, to, mode),

@@ -31,7 +31,7 @@ enum {
 };
 
 /* No value of a graph may need more bytes than this. */
-#define MAX_VALUE_BYTES ((int64_t)1 << 40)
+#define MAX_VALUE_BYTES ((int64_t)1 << 36)
 
 /* A list of nodes with the names that it defines: the model's graph, one call of a function, one
  * turn of a loop, the branch that is taken. All are imported into the one graph. */

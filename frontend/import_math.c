@@ -95,6 +95,8 @@ bool import_dropout(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     attr_ignore(im, p, "ratio");
     attr_ignore(im, p, "seed");
+    if (im->opset < 7) /* exporters of that time leave it at 0, whatever they mean */
+        attr_ignore(im, p, "is_test");
     if (!check_not_training(im, n))
         return false;
     if (n->n_out > 1 && n->out[1] && !fill_mask(im, n))

@@ -207,6 +207,9 @@ static void mark_views(const Lifetimes *l)
     }
 }
 
+/* What no machine has is refused here, with the number, and not by a run that fails. */
+#define MAX_ARENA_BYTES ((int64_t)1 << 38)
+
 bool pass_memory(Graph *g, const PassOptions *o)
 {
     (void)o;
@@ -214,6 +217,10 @@ bool pass_memory(Graph *g, const PassOptions *o)
     int n;
     Item *items = collect_items(l, &n);
     g->arena_floor = lifetimes_peak(l);
+    if (g->arena_floor > MAX_ARENA_BYTES)
+        return diag_error(g->diag,
+                          "the network needs %lld bytes of memory at one time, the limit is %lld",
+                          (long long)g->arena_floor, (long long)MAX_ARENA_BYTES);
     g->arena_bytes = pack_best(g->arena, items, n, g->arena_floor);
     int64_t *arena_offset = ARENA_ARRAY(g->arena, int64_t, l->n);
     for (int i = 0; i < n; i++) {

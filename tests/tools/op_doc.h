@@ -3,7 +3,7 @@
 #define CNNCC_TESTS_OP_DOC_H
 
 #include "ir/ops.h"
-#include "tests/tools/op_line.h"
+#include "tests/support/op_line.h"
 
 /* Writes the page to the standard output: the operators in the lines' order with their facts, and
  * how many of ONNX's tests below `root` each back end must pass by the list `exclude`. False after

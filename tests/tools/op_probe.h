@@ -3,7 +3,7 @@
 #define CNNCC_TESTS_OP_PROBE_H
 
 #include "ir/tensor.h"
-#include "tests/tools/op_line.h"
+#include "tests/support/op_line.h"
 
 /* The element types, one bit each (1 << DType), that an operator's line works with. */
 typedef struct OpTypes {

@@ -75,13 +75,13 @@ static const BadModel bad_models[] = {
     {13, "g (float[4611686018427387904,4] X) => (float[1] Y) { Y = Relu(X) }",
      "input \"X\": shape [4611686018427387904,4] is too large", STATUS_FAILED},
     {13, "g (float[1048576,1048576] X) => (float[1048576,1048576] Y) { Y = Relu(X) }",
-     "needs 4398046511104 bytes, the limit is 1099511627776", STATUS_FAILED},
+     "needs 4398046511104 bytes, the limit is 68719476736", STATUS_FAILED},
     {13,
      "g (float[1] X) => (float[1] Y) <int64[2] s = {2147483647, 2147483647}> "
      "{ [a] e = Expand(X, s) Y = Relu(X) }",
      "Expand \"a\" (#0): shape [2147483647,2147483647]", STATUS_FAILED},
-    {6, "g (float[1] X) => (float[1] Y) { [p] Y = Dropout(X) }",
-     "Dropout \"p\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
+    {6, "g (bool[1] X) => (bool[1] Y) { [p] Y = And(X, X) }",
+     "And \"p\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
     {6,
      "g (float[2,3] X, float[2] B) => (float[2,3] Y) "
      "{ [a] Y = Add <broadcast = 1, axis = 2> (X, B) }",

@@ -3,7 +3,7 @@
  * Comes in: `Gather | 1 | <axis = 1> (T[2,5], int64[2]{0,4}) | note`. Goes out: a model whose
  * inputs are the operands without data; those with data are initializers; an empty operand is
  * absent; T stands for an element type. Attributes may hold graphs, so brackets are counted. */
-#include "tests/tools/op_line.h"
+#include "tests/support/op_line.h"
 
 #include "frontend/frontend.h"
 
