@@ -7,15 +7,15 @@
 enum { CHANNEL_SOURCES = MAX_KERNEL_BUFFERS - 1 };
 
 typedef struct ChannelRef {
-    int source;
+    const Value *from;
     int64_t channel;
 } ChannelRef;
 
-/* Channel c of `out` is channel channel[c].channel of in[channel[c].source]. All values are
- * [N,C,…] with the same N and pixels, in the same layout, plain or blocked alike. */
+/* Channel c of `out` is channel channel[c].channel of channel[c].from. All values are [N,C,…] with
+ * the same N and pixels, in the same layout, plain or blocked alike; if blocked, those read from
+ * are at most CHANNEL_SOURCES. */
 typedef struct ChannelMap {
-    const Value *out, *in[CHANNEL_SOURCES];
-    int n_in;
+    const Value *out;
     ChannelRef *channel;
 } ChannelMap;
 

@@ -7,8 +7,6 @@
 #include "codegen/channels.h"
 #include "ir/ops.h"
 
-#include <string.h>
-
 enum { MAX_LANES = 64 };
 
 /* ---- blocked ---- */
@@ -18,6 +16,8 @@ typedef struct Blocks {
     KBuilder *b;
     const ChannelMap *map;
     const KBuf *out, *in[CHANNEL_SOURCES];
+    const Value *source[CHANNEL_SOURCES];
+    int n_sources;
     int64_t block, pixels;
     Affine image, pixel;
 } Blocks;
@@ -36,13 +36,16 @@ static Affine block_at(const Blocks *k, const Value *v, int64_t number)
 
 static KExpr *load_block(const Blocks *k, const ChannelRef *c)
 {
-    Affine at = block_at(k, k->map->in[c->source], c->channel / k->block);
-    return kb_load(k->b, k->in[c->source], at, (int)k->block);
+    Affine at = block_at(k, c->from, c->channel / k->block);
+    int i = 0;
+    while (k->source[i] != c->from)
+        i++;
+    return kb_load(k->b, k->in[i], at, (int)k->block);
 }
 
 static bool same_block(const Blocks *k, const ChannelRef *a, const ChannelRef *b)
 {
-    return a->source == b->source && a->channel / k->block == b->channel / k->block;
+    return a->from == b->from && a->channel / k->block == b->channel / k->block;
 }
 
 /* Lanes of a block that is put together: those of `from`'s block come from the second operand. */
@@ -84,6 +87,25 @@ static void emit_block(const Blocks *k, int64_t number, const ChannelRef *lane, 
     kb_store(b, k->out, block_at(k, k->map->out, number), x);
 }
 
+/* Adds a buffer for each value that is read; false when they are too many. */
+static bool add_sources(Blocks *k, Arg *args)
+{
+    for (int64_t c = 0; c < k->map->out->shape.dim[1]; c++) {
+        const Value *v = k->map->channel[c].from;
+        int i = 0;
+        while (i < k->n_sources && k->source[i] != v)
+            i++;
+        if (i < k->n_sources)
+            continue;
+        if (i == CHANNEL_SOURCES)
+            return false;
+        k->source[k->n_sources++] = v;
+        k->in[i] = buf_value(k->b, "in", v, K_READ);
+        args[i + 1] = arg_value(k->lw, v);
+    }
+    return true;
+}
+
 static bool lower_blocked(Lower *lw, const Node *n, const char *name, const char *note,
                           const ChannelMap *map)
 {
@@ -94,10 +116,8 @@ static bool lower_blocked(Lower *lw, const Node *n, const char *name, const char
     k.pixels = shape_range_numel(&out->shape, 2, out->shape.rank);
     k.b = kb_new(lw->arena, lw->program->target, name);
     k.out = buf_value(k.b, "out", out, K_WRITE);
-    for (int i = 0; i < map->n_in; i++) {
-        k.in[i] = buf_value(k.b, "in", map->in[i], K_READ);
-        args[i + 1] = arg_value(lw, map->in[i]);
-    }
+    if (!add_sources(&k, args))
+        return node_unsupported(lw->graph, n, "it joins too many parts inside of blocks");
     k.image = nest_loop(k.b, "image", out->shape.dim[0], 1, &depth);
     k.pixel = nest_loop(k.b, "pixel", k.pixels, 1, &depth);
     for (int64_t c = 0; c < out->shape.dim[1]; c += k.block) {
@@ -112,13 +132,14 @@ static bool lower_blocked(Lower *lw, const Node *n, const char *name, const char
 
 /* Channels out, out + out_step, … of the result are channels in, in + in_step, … of a source. */
 typedef struct Run {
+    const Value *from;
     int64_t out, in, out_step, in_step, count;
 } Run;
 
 static bool copy_run(Lower *lw, const Node *n, const char *name, const char *note,
-                     const ChannelMap *map, int source, const Run *r)
+                     const ChannelMap *map, const Run *r)
 {
-    const Value *in = map->in[source], *out = map->out;
+    const Value *in = r->from, *out = map->out;
     int64_t pixels = shape_range_numel(&out->shape, 2, out->shape.rank);
     Nest nest = {.rank = 3, .extent = {out->shape.dim[0], r->count, pixels}};
     int64_t to[] = {out->shape.dim[1] * pixels, r->out_step * pixels, 1};
@@ -132,16 +153,16 @@ static bool copy_run(Lower *lw, const Node *n, const char *name, const char *not
 static Run find_run(const ChannelMap *map, int64_t c, int64_t channels, bool *done)
 {
     const ChannelRef *first = &map->channel[c];
-    Run r = {c, first->channel, 1, 1, 1};
+    Run r = {first->from, c, first->channel, 1, 1, 1};
     done[c] = true;
     int64_t next = c + 1;
-    while (next < channels && (done[next] || map->channel[next].source != first->source))
+    while (next < channels && (done[next] || map->channel[next].from != first->from))
         next++;
     if (next == channels)
         return r;
     r.out_step = next - c;
     r.in_step = map->channel[next].channel - first->channel;
-    for (; next < channels && !done[next] && map->channel[next].source == first->source &&
+    for (; next < channels && !done[next] && map->channel[next].from == first->from &&
            map->channel[next].channel == r.in + r.count * r.in_step;
          next += r.out_step) {
         done[next] = true;
@@ -164,10 +185,9 @@ bool lower_channel_map(Lower *lw, const Node *n, const ChannelMap *map)
     for (int64_t c = 0; c < channels; c++) {
         if (done[c])
             continue;
-        int source = map->channel[c].source;
         Run r = find_run(map, c, channels, done);
         const char *name = arena_printf(lw->arena, "channels_%lldof%s", (long long)r.count, dims);
-        if (!copy_run(lw, n, name, note, map, source, &r))
+        if (!copy_run(lw, n, name, note, map, &r))
             return false;
     }
     return true;
@@ -180,10 +200,9 @@ bool lower_channels(Lower *lw, const Node *n)
     int sources = node_own_inputs(n) - 1;
     const Tensor *indices = n->in[sources]->constant;
     int64_t channels = n->out[0]->shape.dim[1];
-    ChannelMap map = {.out = n->out[0], .n_in = sources};
+    ChannelMap map = {.out = n->out[0]};
     map.channel = ARENA_ARRAY(lw->arena, ChannelRef, channels);
     for (int i = 0; i < sources; i++) {
-        map.in[i] = n->in[i];
         if ((n->in[i]->layout.block > 1) != (n->out[0]->layout.block > 1))
             return node_unsupported(lw->graph, n, "its input and output differ in layout");
     }
@@ -192,7 +211,7 @@ bool lower_channels(Lower *lw, const Node *n)
         int i = 0;
         while (at >= n->in[i]->shape.dim[1])
             at -= n->in[i++]->shape.dim[1];
-        map.channel[c] = (ChannelRef){i, at};
+        map.channel[c] = (ChannelRef){n->in[i], at};
     }
     return lower_channel_map(lw, n, &map);
 }

@@ -14,8 +14,10 @@ typedef struct Gather {
 static bool open_gather(Lower *lw, const Node *n, const char *verb, Gather *g)
 {
     const Value *in = n->in[0], *indices = n->in[1], *out = n->out[0];
-    if (in->layout.block > 1 || out->layout.block > 1)
-        return node_unsupported(lw->graph, n, "it has no kernel for this layout");
+    if (in->layout.block > 1 || out->layout.block > 1) {
+        node_unsupported(lw->graph, n, "it has no kernel for this layout");
+        return false;
+    }
     const char *from = dims_str(lw->arena, &in->shape, 0);
     const char *to = dims_str(lw->arena, &out->shape, 0);
     g->b = kb_new(lw->arena, lw->program->target,

@@ -195,7 +195,7 @@ bool lower_grid_sample(Lower *lw, const Node *n)
     GridSample g = {.p = &n->params.sample, .n = x->shape.rank - 2, .pixels = 1};
     const char *from = dims_str(lw->arena, &x->shape, 0), *mode = modes[g.p->mode];
     const char *to = dims_str(lw->arena, &y->shape, 0);
-    int depth = 0, chosen[MAX_SPATIAL];
+    int depth = 0, chosen[MAX_SPATIAL] = {0};
     int64_t count = shape_range_numel(&y->shape, 2, y->shape.rank), channels = x->shape.dim[1];
     g.taps = taps[g.p->mode];
     for (int i = g.n - 1; i >= 0; i--) {

@@ -86,17 +86,14 @@ static bool cuts_blocks(Value *const *parts, int n, const Value *whole, int axis
 
 static bool concat_channels(Lower *lw, const Node *n)
 {
-    ChannelMap map = {.out = n->out[0], .n_in = node_own_inputs(n)};
+    ChannelMap map = {.out = n->out[0]};
     int64_t at = 0;
-    if (map.n_in > CHANNEL_SOURCES)
-        return node_unsupported(lw->graph, n, "it joins too many parts inside of blocks");
     map.channel = ARENA_ARRAY(lw->arena, ChannelRef, n->out[0]->shape.dim[1]);
-    for (int i = 0; i < map.n_in; i++) {
-        map.in[i] = n->in[i];
+    for (int i = 0; i < node_own_inputs(n); i++) {
         if (!same_layout(lw, n, n->in[i], n->out[0]))
             return false;
         for (int64_t c = 0; c < n->in[i]->shape.dim[1]; c++)
-            map.channel[at++] = (ChannelRef){i, c};
+            map.channel[at++] = (ChannelRef){n->in[i], c};
     }
     return lower_channel_map(lw, n, &map);
 }
@@ -104,12 +101,12 @@ static bool concat_channels(Lower *lw, const Node *n)
 /* Channels first, first + step, … of the operand become those of `out`. */
 static bool take_channels(Lower *lw, const Node *n, const Value *out, int64_t first, int64_t step)
 {
-    ChannelMap map = {.out = out, .in = {n->in[0]}, .n_in = 1};
+    ChannelMap map = {.out = out};
     if (!same_layout(lw, n, n->in[0], out))
         return false;
     map.channel = ARENA_ARRAY(lw->arena, ChannelRef, out->shape.dim[1]);
     for (int64_t c = 0; c < out->shape.dim[1]; c++)
-        map.channel[c] = (ChannelRef){0, first + c * step};
+        map.channel[c] = (ChannelRef){n->in[0], first + c * step};
     return lower_channel_map(lw, n, &map);
 }
 

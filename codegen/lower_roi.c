@@ -148,7 +148,7 @@ static BinAxis align_axis(const Roi *r, Affine corner, Affine o, int64_t out)
     BinAxis a;
     const KLet *edge[2];
     for (int i = 0; i < 2; i++) {
-        KExpr *x = kb_load(b, r->rois, aff_addc(corner, 2 * i), 1);
+        KExpr *x = kb_load(b, r->rois, aff_addc(corner, i ? 2 : 0), 1);
         x = op2(r, KO_MUL, x, num(r, r->p->spatial_scale));
         edge[i] = kb_let(b, "edge", op2(r, KO_SUB, x, num(r, r->p->half_pixel ? 0.5 : 0)));
     }
@@ -278,7 +278,7 @@ static PoolAxis pool_axis(const Roi *r, Affine corner, Affine o, int64_t out, in
     KBuilder *b = r->b;
     const KLet *edge[2], *border[2];
     for (int i = 0; i < 2; i++) {
-        KExpr *x = kb_load(b, r->rois, aff_addc(corner, 2 * i), 1);
+        KExpr *x = kb_load(b, r->rois, aff_addc(corner, i ? 2 : 0), 1);
         x = op2(r, KO_MUL, x, num(r, r->p->spatial_scale));
         edge[i] = kb_let(b, "edge", rounded(r, kb_let(b, "x", x)));
     }

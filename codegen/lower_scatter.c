@@ -27,8 +27,10 @@ static bool copy_data(Lower *lw, const Node *n)
 static bool open_scatter(Lower *lw, const Node *n, const char *verb, Scatter *s)
 {
     static const char *const reductions[] = {"", "_add", "_mul", "_min", "_max"};
-    if (n->in[0]->layout.block > 1 || n->out[0]->layout.block > 1)
-        return node_unsupported(lw->graph, n, "it has no kernel for this layout");
+    if (n->in[0]->layout.block > 1 || n->out[0]->layout.block > 1) {
+        node_unsupported(lw->graph, n, "it has no kernel for this layout");
+        return false;
+    }
     if (!copy_data(lw, n))
         return false;
     const char *to = dims_str(lw->arena, &n->out[0]->shape, 0);

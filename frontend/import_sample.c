@@ -63,15 +63,15 @@ static bool affine_size(Importer *im, const Node *n, int64_t *size, int *dims, i
     Shape all = {.rank = *dims};
     for (int i = 0; i < *dims; i++)
         all.dim[i] = size[i] = list[i + 2];
-    return (shape_checked_numel(&all, points) && *points > 0 &&
-            import_check_size(im, node_label(im->arena, n), DT_F32, &all)) ||
-           node_error(im->graph, n, "size %s is not positive or too large",
-                      shape_str(im->arena, &all));
+    if (shape_checked_numel(&all, points) && *points > 0)
+        return import_check_size(im, node_label(im->arena, n), DT_F32, &all);
+    node_error(im->graph, n, "size %s is not positive or too large", shape_str(im->arena, &all));
+    return false;
 }
 
 bool import_affine_grid(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    int64_t size[MAX_SPATIAL], points = 0, shape[MAX_RANK];
+    int64_t size[MAX_SPATIAL] = {0}, points = 0, shape[MAX_RANK];
     int dims = 0;
     bool corners = false;
     if (!attr_bool(im, p, "align_corners", &corners) || !affine_size(im, n, size, &dims, &points))

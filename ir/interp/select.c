@@ -34,7 +34,7 @@ bool interp_unique(InterpCall *c)
                             (o * d.slices + d.first[k]) * inner + i);
     const int64_t *lists[] = {NULL, d.first, d.inverse, d.count};
     const int64_t lengths[] = {0, d.n, d.slices, d.n};
-    for (int k = 1; k < c->n_out; k++)
+    for (int k = 1; k < 4 && k < c->n_out; k++)
         if (c->out[k])
             interp_store_i64(lists[k], c->out[k], 0, lengths[k]);
     return true;
