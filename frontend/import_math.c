@@ -24,6 +24,28 @@ bool import_gemm(Importer *im, const Onnx__NodeProto *p, Node *n)
 
 /* ---- normalisation ---- */
 
+/* spatial = 0, before opset 9: statistics of each element behind the batch, (x - mean) * (scale /
+ * sqrt(variance + epsilon)) + bias. */
+static bool import_element_norm(Importer *im, Node *n)
+{
+    static const Shape scalar;
+    Tensor *t = tensor_new(im->arena, n->in[0]->dtype, &scalar);
+    tensor_set_f64(t, 0, n->params.norm.epsilon);
+    Value *epsilon = graph_constant(im->graph, NULL, t), *bias = n->in[2];
+    Value *around = import_emit(im, OP_Sub, NULL, (Value *[]){n->in[0], n->in[3]}, 2);
+    Value *above = import_emit(im, OP_Add, NULL, (Value *[]){n->in[4], epsilon}, 2);
+    Value *spread = above ? import_emit(im, OP_Sqrt, NULL, &above, 1) : NULL;
+    Value *factor = spread ? import_emit(im, OP_Div, NULL, (Value *[]){n->in[1], spread}, 2) : NULL;
+    if (around == NULL || factor == NULL)
+        return false;
+    n->in[0] = import_emit(im, OP_Mul, NULL, (Value *[]){around, factor}, 2);
+    n->in[1] = bias;
+    n->op = OP_Add;
+    n->params = (Params){0};
+    import_keep_inputs(n, 2);
+    return n->in[0] != NULL;
+}
+
 bool import_batch_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     NormParams *c = &n->params.norm;
@@ -39,9 +61,9 @@ bool import_batch_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
     training = im->opset < 7 && !is_test;
     if (im->opset >= 14 && !attr_bool(im, p, "training_mode", &training))
         return false;
-    if (!spatial)
-        return node_unsupported(im->graph, n, "spatial = 0 is not supported");
-    return !training || node_unsupported(im->graph, n, "training mode is not supported");
+    if (training)
+        return node_unsupported(im->graph, n, "training mode is not supported");
+    return spatial || n->in[0]->shape.rank <= 2 || import_element_norm(im, n);
 }
 
 bool import_lrn(Importer *im, const Onnx__NodeProto *p, Node *n)
@@ -93,10 +115,18 @@ static bool fill_mask(Importer *im, const Node *n)
 
 bool import_dropout(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
+    bool is_test = im->opset >= 7;
     attr_ignore(im, p, "ratio");
     attr_ignore(im, p, "seed");
+<<<<<<< HEAD
     if (im->opset < 7) /* exporters of that time leave it at 0, whatever they mean */
         attr_ignore(im, p, "is_test");
+=======
+    if (!is_test && !attr_bool(im, p, "is_test", &is_test))
+        return false;
+    if (!is_test)
+        return node_unsupported(im->graph, n, "training mode is not supported");
+>>>>>>> f0afa42 (Accept logic of opset 1, Dropout of opset 6 and statistics of each element)
     if (!check_not_training(im, n))
         return false;
     if (n->n_out > 1 && n->out[1] && !fill_mask(im, n))

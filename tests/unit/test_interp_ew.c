@@ -161,6 +161,24 @@ static void test_variadic(void **state)
            NUMBERS(1, 9223372036854775808.0, 7), 7, 9223372036854775808.0);
 }
 
+/* Before opset 9 the statistics could be those of each element; of a matrix that is the same. */
+static void test_element_norm(void **state)
+{
+    (void)state;
+    EXPECT(8,
+           "g (float[1,1,2,2] x, float[1,2,2] s, float[1,2,2] b, float[1,2,2] m, float[1,2,2] v) "
+           "=> (float[] y) { y = BatchNormalization<spatial=0, epsilon=1.0>(x, s, b, m, v) }",
+           NUMBERS(3, 4, 5, 6, 1, 2, 3, 4, 0, 1, 0, 1, 1, 1, 1, 1, 3, 3, 8, 8), 1, 4, 4,
+           20.0 / 3 + 1);
+    EXPECT(7,
+           "g (float[1,2] x) => (float[] y) <float[2] s = {2, 4}, float[2] b = {1, 1}, "
+           "float[2] m = {1, 1}, float[2] v = {3, 15}> "
+           "{ y = BatchNormalization<spatial=0, epsilon=1.0>(x, s, b, m, v) }",
+           NUMBERS(3, 5), 3, 5);
+    EXPECT(6, "g (float[2] x) => (float[] y) { y = Dropout<is_test=1, ratio=0.5>(x) }",
+           NUMBERS(3, 5), 3, 5);
+}
+
 /* What ONNX leaves open: numbers that do not fit become the nearest that does, NaN becomes 0. */
 static void test_cast(void **state)
 {
@@ -216,7 +234,7 @@ int main(void)
         cmocka_unit_test(test_logic),      cmocka_unit_test(test_bits),
         cmocka_unit_test(test_mod),        cmocka_unit_test(test_where),
         cmocka_unit_test(test_variadic),   cmocka_unit_test(test_cast),
-        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_types),      cmocka_unit_test(test_element_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
