@@ -115,18 +115,10 @@ static bool fill_mask(Importer *im, const Node *n)
 
 bool import_dropout(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    bool is_test = im->opset >= 7;
     attr_ignore(im, p, "ratio");
     attr_ignore(im, p, "seed");
-<<<<<<< HEAD
     if (im->opset < 7) /* exporters of that time leave it at 0, whatever they mean */
         attr_ignore(im, p, "is_test");
-=======
-    if (!is_test && !attr_bool(im, p, "is_test", &is_test))
-        return false;
-    if (!is_test)
-        return node_unsupported(im->graph, n, "training mode is not supported");
->>>>>>> f0afa42 (Accept logic of opset 1, Dropout of opset 6 and statistics of each element)
     if (!check_not_training(im, n))
         return false;
     if (n->n_out > 1 && n->out[1] && !fill_mask(im, n))

@@ -80,17 +80,10 @@ static const BadModel bad_models[] = {
      "g (float[1] X) => (float[1] Y) <int64[2] s = {2147483647, 2147483647}> "
      "{ [a] e = Expand(X, s) Y = Relu(X) }",
      "Expand \"a\" (#0): shape [2147483647,2147483647]", STATUS_FAILED},
-<<<<<<< HEAD
-    {6, "g (bool[1] X) => (bool[1] Y) { [p] Y = And(X, X) }",
-     "And \"p\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
-=======
-    {6, "g (float[1] X) => (float[1] Y) { [p] Y = Dropout(X) }",
-     "Dropout \"p\" (#0): training mode is not supported", STATUS_UNSUPPORTED},
     {6,
      "g (float[1,1,2,2] X, float[2] r) => (float[1,1,2,2] Y) { [u] Y = Upsample<mode = "
      "\"nearest\">(X, r) }",
      "Upsample \"u\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
->>>>>>> f0afa42 (Accept logic of opset 1, Dropout of opset 6 and statistics of each element)
     {6,
      "g (float[2,3] X, float[2] B) => (float[2,3] Y) "
      "{ [a] Y = Add <broadcast = 1, axis = 2> (X, B) }",
