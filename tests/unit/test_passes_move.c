@@ -155,6 +155,24 @@ static void shuffles_become_channels(void **state)
     expect_count(gathers, "channels", OP_Transpose, 0);
 }
 
+/* The first layer of YOLO: every second row and column, twice. Four strided copies are left, right
+ * into the joined value. */
+static void focus_is_four_slices(void **state)
+{
+    (void)state;
+    const char *focus = "net (float[1,3,8,8] x) => (float[1,12,4,4] y) <"
+                        " int64[1] h = {2}, int64[1] w = {3}, int64[1] two = {2},"
+                        " int64[1] s0 = {0}, int64[1] s1 = {1}, int64[1] e = {1000} >"
+                        "{ r0 = Slice(x, s0, e, h, two)  r1 = Slice(x, s1, e, h, two)"
+                        "  a = Slice(r0, s0, e, w, two)  b = Slice(r1, s0, e, w, two)"
+                        "  c = Slice(r0, s1, e, w, two)  d = Slice(r1, s1, e, w, two)"
+                        "  j = Concat<axis=1>(a, b, c, d)  y = Relu(j) }";
+    expect_count(focus, "simplify", OP_Slice, 4);
+    PassCase *c = after(focus, "memory");
+    assert_int_equal(pass_case_find(c, OP_Concat)->plan.algo, ALGO_VIEW);
+    pass_case_close(c);
+}
+
 /* What looks like a shuffle but moves pixels, or mixes images, stays what it is. */
 static void other_transposes_stay(void **state)
 {
@@ -182,6 +200,7 @@ int main(void)
         cmocka_unit_test(softmax_goes_before_reshapes),
         cmocka_unit_test(shuffles_become_channels),
         cmocka_unit_test(other_transposes_stay),
+        cmocka_unit_test(focus_is_four_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
