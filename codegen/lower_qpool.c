@@ -28,7 +28,7 @@ static void set_axes(QPool *q, const Value *x, const Value *out)
     q->n = q->p->w.n;
     q->same_number = true;
     q->number = 1;
-    for (int i = 0; i < q->n; i++) {
+    for (int i = 0; i < q->n && i < MAX_SPATIAL; i++) { /* the second follows from the first */
         Axis *a = &q->axis[i];
         *a = window_axis(&q->p->w, i, x->shape.dim[i + 2], out->shape.dim[i + 2], 1);
         const Segment *s = a->seg;

@@ -75,7 +75,7 @@ static bool emit_blocks(Lower *lw, const Node *n, int64_t first, int64_t count, 
     const QuantParams *p = &n->params.quant;
     const Value *x = n->in[0], *scale = n->in[1];
     int axis = (int)p->axis, rank = x->shape.rank;
-    bool one = shape_numel(&scale->shape) == 1, blocked = !one && block > 0;
+    bool one = shape_numel(&scale->shape) == 1, blocked = !one && block > 0 && p->block > 0;
     Nest nest = {0};
     QuantNode q = {.node = n};
     int64_t own[MAX_RANK] = {0}, of_scale[MAX_RANK] = {0}, stride[NEST_AXES], still[NEST_AXES];

@@ -49,7 +49,7 @@ bool quant_of(const Value *v, bool axis, Quant *to)
 
 bool quant_result(const Node *n, Quant *to)
 {
-    return n->op == OP_QuantizeLinear && n->in[0]->dtype == DT_F32 &&
+    return n->op == OP_QuantizeLinear && n->in[0] && n->in[0]->dtype == DT_F32 &&
            known_parameters(n, n->out[0], false, to);
 }
 

@@ -55,7 +55,7 @@ static Tensor *all_codes(Graph *g, DType t)
 
 bool integers_lookup(Graph *g, Node *n)
 {
-    const Node *chain[MAX_CHAIN + 2] = {n};
+    const Node *chain[MAX_CHAIN + 1] = {n};
     Quant from, to;
     int links = 1;
     if (!quant_result(n, &to))
@@ -65,13 +65,13 @@ bool integers_lookup(Graph *g, Node *n)
         chain[links++] = v->def;
         v = v->def->in[variable_operand(v->def)];
     }
-    if (!quant_of(v, false, &from))
+    const Node *dequantize = v->def;
+    if (dequantize == NULL || !quant_of(v, false, &from))
         return false;
-    chain[links++] = v->def;
-    const Tensor *x = all_codes(g, from.q->dtype);
-    while (x && links-- > 0)
-        x = run(g, chain[links],
-                links == 0 || chain[links] == v->def ? 0 : variable_operand(chain[links]), x);
+    const Tensor *x = run(g, dequantize, 0, all_codes(g, from.q->dtype));
+    for (int i = links - 1; x && i > 0; i--)
+        x = run(g, chain[i], variable_operand(chain[i]), x);
+    x = x ? run(g, n, 0, x) : NULL;
     if (x == NULL)
         return false;
     Value *in[2] = {from.q, graph_constant(g, NULL, x)};

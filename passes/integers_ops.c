@@ -82,7 +82,7 @@ static bool make(Found *f, OpKind op, const Params *p, Value *const *in, int n_i
     if (!f->clipped)
         return integers_replace(g, f->quantize, op, p, in, n_in) != NULL;
     Params clip = {.ew = {.alpha = (double)f->lo, .beta = (double)f->hi}};
-    Value *whole = graph_value(g, NULL, f->y.q->dtype, &f->y.q->shape);
+    Value *whole = graph_value(g, NULL, f->quantize->out[0]->dtype, &f->quantize->out[0]->shape);
     Node *n = graph_node(g, op, f->op->name, in, n_in, &whole, 1);
     n->id = f->op->id;
     n->params = p ? *p : none;

@@ -208,7 +208,8 @@ static void pool(const char *target, OpKind op, uint64_t seed)
     NodeCase c;
     node_case_open(&c, target, seed);
     int n = 1 + node_case_random(&c, 3);
-    int64_t x[5] = {1 + node_case_random(&c, 2), 1 + node_case_random(&c, 3)}, kernel[3] = {1, 1, 1};
+    int64_t x[5] = {1 + node_case_random(&c, 2), 1 + node_case_random(&c, 3)},
+            kernel[3] = {1, 1, 1};
     for (int i = 0; i < n; i++) {
         x[i + 2] = 2 + node_case_random(&c, 9);
         kernel[i] = 1 + node_case_random(&c, 2);
