@@ -292,6 +292,20 @@ bool infer_split(Graph *g, Node *n)
 
 /* ---- Gather ---- */
 
+/* Indices that are known must lie in the axis; others are held in it at run time. */
+static bool check_indices(Graph *g, const Node *n, int64_t extent)
+{
+    const Tensor *t = n->in[1]->constant;
+    int64_t count = t ? shape_numel(&t->shape) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t index = tensor_get_i64(t, i);
+        if (index < -extent || index >= extent)
+            return node_error(g, n, "index %lld is out of range for %lld elements",
+                              (long long)index, (long long)extent);
+    }
+    return true;
+}
+
 bool infer_gather(Graph *g, Node *n)
 {
     if (!infer_require(g, n, 2, 2))
@@ -302,6 +316,8 @@ bool infer_gather(Graph *g, Node *n)
         return node_error(g, n, "indices are %s, int32 or int64 is needed",
                           dtype_name(indices->dtype));
     if (!infer_axis(g, n, axis, x->shape.rank, x->shape.rank))
+        return false;
+    if (!check_indices(g, n, x->shape.dim[*axis]))
         return false;
     int rank = x->shape.rank - 1 + indices->shape.rank;
     if (rank > MAX_RANK)

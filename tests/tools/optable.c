@@ -78,13 +78,12 @@ static bool errors(const OpLines *lines)
             arena_free(a);
             return false;
         }
-        Diag d = {.arena = a,
-                  .file = arena_printf(a, "%d", l->number),
-                  .sink = print_diagnostic,
-                  .user = &d};
+        const char *node = arena_printf(a, "%s %s%s(%s)", l->name, l->attributes,
+                                        l->attributes[0] ? " " : "", l->operands);
+        Diag d = {.arena = a, .file = node, .sink = print_diagnostic, .user = &d};
         const char *text = op_line_model(a, l, "float");
         if (frontend_load_memory(a, &d, text, strlen(text), NULL))
-            printf("%d: %s is accepted\n", l->number, l->name);
+            printf("%s: is accepted\n", node);
         arena_free(a);
     }
     return true;
