@@ -22,4 +22,28 @@ Value *expand_transpose(Graph *g, Node *n, Value *v, const int *perm);
 /* `n` becomes an operator of these operands; its parameters are cleared. */
 void expand_become(Graph *g, Node *n, OpKind op, Value *const *in, int n_in);
 
+/* ---- spectra ---- */
+
+/* A transform of `length`: `count` samples of `parts` numbers (1: real, 2: complex) -> `bins`
+ * complex numbers. */
+typedef struct Fourier {
+    int64_t length, count, parts, bins;
+    bool inverse;
+    const Tensor *window; /* one factor a sample; may be NULL */
+} Fourier;
+
+/* Its matrix [count parts, bins 2]; NULL after a diagnostic: it is too large. */
+Value *expand_fourier_matrix(Graph *g, const Node *n, const Fourier *f);
+/* Rows of samples times the matrix, as [dims…]. */
+Value *expand_transform(Graph *g, Node *n, Value *x, int64_t row, Value *matrix, int rank,
+                        const int64_t *dims);
+/* The first `count` elements along `axis`. */
+Value *expand_cut(Graph *g, Node *n, Value *x, int axis, int64_t count);
+
+/* passes/expand_long_dft.c: the divisor of a long transform's length that splits it best into two;
+ * 1 where one product is better. */
+int64_t long_dft_factor(int64_t length);
+/* Signals [R, count, parts] -> spectra [R, bins, 2] by two shorter transforms. */
+Value *expand_long_dft(Graph *g, Node *n, Value *x, const Fourier *f);
+
 #endif

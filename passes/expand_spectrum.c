@@ -1,9 +1,9 @@
 /* DFT and STFT -> a product or a convolution with a constant matrix of sines and cosines.
  *
  * A signal of n numbers (real, or pairs) times a matrix [n parts, bins 2] is its spectrum. That is
- * O(n^2), which for the lengths of audio front ends is as fast as the products are; the matrix is
- * limited. The frames of an STFT are the windows of a convolution with a stride; a constant window
- * function goes into the matrix. */
+ * O(n^2), which for the lengths of audio front ends is as fast as the products are; longer ones are
+ * split in two (passes/expand_long_dft.c). The frames of an STFT are the windows of a convolution
+ * with a stride; a constant window function goes into the matrix. */
 #include "passes/expand.h"
 
 #include <math.h>
@@ -12,38 +12,34 @@ enum { MAX_MATRIX = 1 << 24 }; /* elements */
 
 static const double two_pi = 6.283185307179586476925286766559;
 
-/* `count` samples of `parts` numbers each -> `bins` complex numbers; row j times window[j]. */
-static Value *fourier_matrix(Graph *g, const Node *n, int64_t count, int64_t parts, int64_t bins,
-                             const Tensor *window)
+Value *expand_fourier_matrix(Graph *g, const Node *n, const Fourier *f)
 {
-    const SpectrumParams *p = &n->params.spectrum;
-    Shape s = {2, {count * parts, bins * 2}};
+    Shape s = {2, {f->count * f->parts, f->bins * 2}};
     if (s.dim[0] > MAX_MATRIX / s.dim[1]) {
         node_unsupported(g, n, "the matrix of the transform is %lldx%lld, at most %d elements fit",
                          (long long)s.dim[0], (long long)s.dim[1], (int)MAX_MATRIX);
         return NULL;
     }
     Tensor *t = tensor_new(g->arena, n->in[0]->dtype, &s);
-    for (int64_t j = 0; j < count; j++)
-        for (int64_t k = 0; k < bins; k++) {
-            double phase = two_pi * (double)(j * k % p->length) / (double)p->length;
-            double scale = window ? tensor_get_f64(window, j) : 1;
-            scale = p->inverse ? scale / (double)p->length : scale;
-            double c = scale * cos(phase), d = scale * (p->inverse ? sin(phase) : -sin(phase));
-            int64_t at = j * parts * bins * 2 + k * 2;
+    for (int64_t j = 0; j < f->count; j++)
+        for (int64_t k = 0; k < f->bins; k++) {
+            double phase = two_pi * (double)(j * k % f->length) / (double)f->length;
+            double scale = f->window ? tensor_get_f64(f->window, j) : 1;
+            scale = f->inverse ? scale / (double)f->length : scale;
+            double c = scale * cos(phase), d = scale * (f->inverse ? sin(phase) : -sin(phase));
+            int64_t at = j * f->parts * f->bins * 2 + k * 2;
             tensor_set_f64(t, at, c);
             tensor_set_f64(t, at + 1, d);
-            if (parts == 2) {
-                tensor_set_f64(t, at + bins * 2, -d);
-                tensor_set_f64(t, at + bins * 2 + 1, c);
+            if (f->parts == 2) {
+                tensor_set_f64(t, at + f->bins * 2, -d);
+                tensor_set_f64(t, at + f->bins * 2 + 1, c);
             }
         }
     return graph_constant(g, NULL, t);
 }
 
-/* Rows of samples times the matrix, as [dims…]. */
-static Value *transformed(Graph *g, Node *n, Value *x, int64_t row, Value *matrix, int rank,
-                          const int64_t *dims)
+Value *expand_transform(Graph *g, Node *n, Value *x, int64_t row, Value *matrix, int rank,
+                        const int64_t *dims)
 {
     const int64_t flat[] = {row > 0 ? shape_numel(&x->shape) / row : 0, row};
     x = matrix ? expand_reshape(g, n, x, 2, flat) : NULL;
@@ -51,8 +47,7 @@ static Value *transformed(Graph *g, Node *n, Value *x, int64_t row, Value *matri
     return y ? expand_reshape(g, n, y, rank, dims) : NULL;
 }
 
-/* The first `count` samples along `axis`. */
-static Value *cut(Graph *g, Node *n, Value *x, int axis, int64_t count)
+Value *expand_cut(Graph *g, Node *n, Value *x, int axis, int64_t count)
 {
     const int64_t bounds[] = {0, count, axis};
     Value *in[4] = {x};
@@ -64,25 +59,38 @@ static Value *cut(Graph *g, Node *n, Value *x, int axis, int64_t count)
     return expand_emit(g, n, OP_Slice, NULL, in, 4);
 }
 
+/* Signals [R, count, parts] -> spectra [R, bins, 2]. */
+static Value *transform_rows(Graph *g, Node *n, Value *x, const Fourier *f)
+{
+    if (long_dft_factor(f->length) > 1)
+        return expand_long_dft(g, n, x, f);
+    const int64_t dims[] = {x->shape.dim[0], f->bins, 2};
+    Value *matrix = expand_fourier_matrix(g, n, f);
+    return expand_transform(g, n, x, f->count * f->parts, matrix, 3, dims);
+}
+
 bool expand_dft(Graph *g, Node *n)
 {
     const SpectrumParams *p = &n->params.spectrum;
     Value *x = n->in[0];
     int rank = x->shape.rank, axis = (int)p->axis, swap[MAX_RANK];
-    int64_t have = x->shape.dim[axis], count = have < p->length ? have : p->length;
-    int64_t parts = x->shape.dim[rank - 1], bins = n->out[0]->shape.dim[axis];
-    Value *matrix = fourier_matrix(g, n, count, parts, bins, NULL);
+    Fourier f = {.length = p->length, .inverse = p->inverse, .parts = x->shape.dim[rank - 1]};
+    f.count = x->shape.dim[axis] < p->length ? x->shape.dim[axis] : p->length;
+    f.bins = n->out[0]->shape.dim[axis];
     for (int i = 0; i < rank; i++) /* the signal's axis goes to the one before the last, and back */
         swap[i] = i == axis ? rank - 2 : i == rank - 2 ? axis : i;
-    if (matrix == NULL || (count < have && (x = cut(g, n, x, axis, count)) == NULL))
-        return false;
-    x = expand_transpose(g, n, x, swap);
+    if (f.count < x->shape.dim[axis])
+        x = expand_cut(g, n, x, axis, f.count);
+    x = x ? expand_transpose(g, n, x, swap) : NULL;
     if (x == NULL)
         return false;
     Shape out = x->shape;
-    out.dim[rank - 2] = bins;
+    out.dim[rank - 2] = f.bins;
     out.dim[rank - 1] = 2;
-    Value *y = transformed(g, n, x, count * parts, matrix, rank, out.dim);
+    const int64_t rows[] = {shape_range_numel(&x->shape, 0, rank - 2), f.count, f.parts};
+    x = expand_reshape(g, n, x, 3, rows);
+    Value *y = x ? transform_rows(g, n, x, &f) : NULL;
+    y = y ? expand_reshape(g, n, y, rank, out.dim) : NULL;
     if (y == NULL)
         return false;
     expand_become(g, n, OP_Transpose, &y, 1);
@@ -113,8 +121,9 @@ bool expand_stft(Graph *g, Node *n)
     conv.conv.w.kernel[0] = p->length;
     conv.conv.w.stride[0] = p->step;
     conv.conv.w.dilation[0] = 1;
-    Value *w = fourier_matrix(g, n, p->length, parts, n->out[0]->shape.dim[2],
-                              window ? window->constant : NULL);
+    Fourier f = {p->length, p->length, parts, n->out[0]->shape.dim[2], false, NULL};
+    f.window = window ? window->constant : NULL;
+    Value *w = expand_fourier_matrix(g, n, &f);
     w = w ? as_weights(g, n, w, parts) : NULL;
     if (w && window && window->constant == NULL)
         w = expand_emit(g, n, OP_Mul, NULL, (Value *[]){w, window}, 2);
