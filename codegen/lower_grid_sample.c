@@ -6,7 +6,7 @@
  * coordinates are safe: indices are clamped. Plain layouts. */
 #include "codegen/nest.h"
 
-enum { MAX_TAPS = 4 };
+enum { MAX_TAPS = 4, MAX_CORNERS = MAX_TAPS * MAX_TAPS * MAX_TAPS };
 
 typedef struct GridSample {
     KBuilder *b;
@@ -16,6 +16,7 @@ typedef struct GridSample {
     int64_t extent[MAX_SPATIAL], stride[MAX_SPATIAL], pixels;
     const KBuf *in;
     const KLet *index[MAX_SPATIAL][MAX_TAPS], *weight[MAX_SPATIAL][MAX_TAPS];
+    const KLet *corner[MAX_CORNERS]; /* the pixels of all combinations of taps */
 } GridSample;
 
 static const KType i64 = {KT_I64, 1};
@@ -129,11 +130,13 @@ static void make_tap(GridSample *g, int axis, int k, const KLet *at, const KLet 
 {
     KBuilder *b = g->b;
     int64_t extent = g->extent[axis];
-    KExpr *first = kb_cvt_fit(b, i64, kb_use(b, whole));
-    const KLet *i = kb_let(b, "i", kb_bin(b, KO_ADD, first, kb_int(b, i64, offset)));
-    KExpr *weight = NULL;
+    KExpr *first = kb_cvt_fit(b, i64, kb_use(b, whole)), *tap = kb_use(b, whole), *weight = NULL;
+    if (offset != 0) {
+        first = kb_bin(b, KO_ADD, first, kb_int(b, i64, offset));
+        tap = kb_bin(b, KO_ADD, tap, coord_const(g, offset));
+    }
+    const KLet *i = kb_let(b, "i", first);
     if (g->p->mode != RESIZE_NEAREST) {
-        KExpr *tap = kb_bin(b, KO_ADD, kb_use(b, whole), coord_const(g, offset));
         const KLet *t = kb_let(b, "t", kb_bin(b, KO_SUB, kb_use(b, at), tap));
         weight = kb_cvt(b, g->type, tap_weight(g, t));
     } else if (g->p->padding == SAMPLE_ZEROS) {
@@ -165,21 +168,35 @@ static void make_taps(GridSample *g, const KBuf *grid, Affine from)
     }
 }
 
-/* Weighted sum over the taps of axes `axis` and inwards; taps[] are those chosen outside. */
-static KExpr *blend(const GridSample *g, Affine plane, int axis, int *taps)
+/* The pixel of every combination of taps, the last axis fastest. */
+static void make_corners(GridSample *g)
+{
+    KBuilder *b = g->b;
+    int corners = 1;
+    for (int i = 0; i < g->n; i++)
+        corners *= g->taps;
+    for (int c = 0; c < corners; c++) {
+        KExpr *pixel = NULL;
+        for (int axis = g->n - 1, rest = c; axis >= 0; axis--, rest /= g->taps) {
+            KExpr *index = kb_use(b, g->index[axis][rest % g->taps]);
+            pixel = pixel ? kb_bin(b, KO_ADD, index, pixel) : index;
+        }
+        g->corner[c] = kb_let(b, "pixel", pixel);
+    }
+}
+
+/* Weighted sum over the taps of axes `axis` and inwards; `corner` counts what is chosen outside. */
+static KExpr *blend(const GridSample *g, Affine plane, int axis, int corner)
 {
     KBuilder *b = g->b;
     KExpr *sum = NULL;
     if (axis == g->n) {
-        KExpr *offset = kb_use(b, g->index[0][taps[0]]);
-        for (int i = 1; i < g->n; i++)
-            offset = kb_bin(b, KO_ADD, offset, kb_use(b, g->index[i][taps[i]]));
-        return kb_load_dyn(b, g->in, plane, kb_clamp(b, offset, 0, g->pixels - 1), 1, 1, 1);
+        KExpr *pixel = kb_clamp(b, kb_use(b, g->corner[corner]), 0, g->pixels - 1);
+        return kb_load_dyn(b, g->in, plane, pixel, 1, 1, 1);
     }
     for (int k = 0; k < g->taps; k++) {
-        taps[axis] = k;
         const KLet *weight = g->weight[axis][k];
-        KExpr *x = blend(g, plane, axis + 1, taps);
+        KExpr *x = blend(g, plane, axis + 1, corner * g->taps + k);
         if (weight)
             x = kb_bin(b, KO_MUL, kb_use(b, weight), x);
         sum = sum ? kb_bin(b, KO_ADD, sum, x) : x;
@@ -195,7 +212,7 @@ bool lower_grid_sample(Lower *lw, const Node *n)
     GridSample g = {.p = &n->params.sample, .n = x->shape.rank - 2, .pixels = 1};
     const char *from = dims_str(lw->arena, &x->shape, 0), *mode = modes[g.p->mode];
     const char *to = dims_str(lw->arena, &y->shape, 0);
-    int depth = 0, chosen[MAX_SPATIAL] = {0};
+    int depth = 0;
     int64_t count = shape_range_numel(&y->shape, 2, y->shape.rank), channels = x->shape.dim[1];
     g.taps = taps[g.p->mode];
     for (int i = g.n - 1; i >= 0; i--) {
@@ -213,10 +230,10 @@ bool lower_grid_sample(Lower *lw, const Node *n)
     Affine image = nest_loop(b, "image", y->shape.dim[0], 1, &depth);
     Affine p = nest_loop(b, "point", count, 1, &depth);
     make_taps(&g, grid, aff_mul(aff_add(aff_mul(image, count), p), g.n));
+    make_corners(&g);
     Affine plane = aff_mul(image, channels);
     plane = aff_add(plane, nest_loop(b, "c", channels, 1, &depth));
-    kb_store(b, out, aff_add(aff_mul(plane, count), p),
-             blend(&g, aff_mul(plane, g.pixels), 0, chosen));
+    kb_store(b, out, aff_add(aff_mul(plane, count), p), blend(&g, aff_mul(plane, g.pixels), 0, 0));
     nest_close(b, &depth, 0);
     Arg args[3] = {arg_value(lw, y), arg_value(lw, x), arg_value(lw, points)};
     return lower_emit(lw, n, b, arena_printf(lw->arena, "GridSample %s to %s, %s", from, to, mode),

@@ -45,20 +45,25 @@ static KExpr *number_of(const Roi *r, const KLet *i)
     return kb_cvt(r->b, r->type, kb_use(r->b, i));
 }
 
-/* The element of channel c + k of the image at pixel y * w + x, both clamped. */
-static KExpr *pixel(const Roi *r, int k, const KLet *y, const KLet *x)
+/* Where pixel (y, x) of the region's image lies behind the first of its channel. */
+static const KLet *pixel_at(const Roi *r, const KLet *y, const KLet *x)
 {
     KBuilder *b = r->b;
-    int64_t all = r->images * r->channels * r->h * r->w, plane = r->h * r->w;
     KExpr *at = kb_bin(b, KO_MUL, kb_use(b, y), kb_int(b, i64, r->w));
     at = kb_bin(b, KO_ADD, at, kb_use(b, x));
     if (r->images > 1) {
-        KExpr *image = kb_bin(b, KO_MUL, kb_use(b, r->image), kb_int(b, i64, r->channels * plane));
-        at = kb_bin(b, KO_ADD, image, at);
+        int64_t step = r->channels * r->h * r->w;
+        at = kb_bin(b, KO_ADD, kb_bin(b, KO_MUL, kb_use(b, r->image), kb_int(b, i64, step)), at);
     }
-    int64_t last = r->images > 1 ? all - r->channels * plane + plane - 1 : plane - 1;
+    return kb_let(b, "pixel", at);
+}
+
+/* The element of channel c + k there; whatever the corners, one of the image's. */
+static KExpr *pixel(const Roi *r, int k, const KLet *at)
+{
+    int64_t plane = r->h * r->w, last = (r->images - 1) * r->channels * plane + plane - 1;
     Affine from = aff_mul(aff_addc(r->c, k), plane);
-    return kb_load_dyn(b, r->in, from, kb_clamp(b, at, 0, last), 1, 1, 1);
+    return kb_load_dyn(r->b, r->in, from, kb_clamp(r->b, kb_use(r->b, at), 0, last), 1, 1, 1);
 }
 
 /* ---- the loops that both share ---- */
@@ -196,13 +201,12 @@ static Point align_point(const Roi *r, const BinAxis *a, const KVar *i, int64_t 
 }
 
 /* acc = acc + the interpolated value, or the greatest of acc and the weighted corners. */
-static void align_channel(const Roi *r, int k, const Point *y, const Point *x,
-                          const KLet *const *weight)
+static void align_channel(const Roi *r, int k, const KLet *const *at, const KLet *const *weight)
 {
     KBuilder *b = r->b;
     KExpr *acc = kb_get1(b, r->acc, aff(k));
     for (int i = 0; i < 4; i++) {
-        KExpr *v = op2(r, KO_MUL, kb_use(b, weight[i]), pixel(r, k, y->at[i / 2], x->at[i % 2]));
+        KExpr *v = op2(r, KO_MUL, kb_use(b, weight[i]), pixel(r, k, at[i]));
         acc = op2(r, r->p->max ? KO_MAX : KO_ADD, acc, v);
     }
     kb_set1(b, r->acc, aff(k), acc);
@@ -238,12 +242,14 @@ static void emit_align(Roi *r, const Bin *bin)
     int64_t most = r->p->sampling_ratio > 1 ? r->p->sampling_ratio : MAX_POINTS;
     Point py = align_point(r, &y, kb_for_below(b, "iy", most, y.points), r->h);
     Point px = align_point(r, &x, kb_for_below(b, "ix", most, x.points), r->w);
-    const KLet *weight[4];
-    for (int i = 0; i < 4; i++)
+    const KLet *weight[4], *at[4];
+    for (int i = 0; i < 4; i++) {
+        at[i] = pixel_at(r, py.at[i / 2], px.at[i % 2]);
         weight[i] = kb_let(
             b, "w", op2(r, KO_MUL, kb_use(b, py.weight[i / 2]), kb_use(b, px.weight[i % 2])));
+    }
     for (int k = 0; k < r->tile; k++)
-        align_channel(r, k, &py, &px, weight);
+        align_channel(r, k, at, weight);
     kb_end(b);
     kb_end(b);
     align_finish(r, &y, &x);
@@ -314,8 +320,9 @@ static void emit_pool(Roi *r, const Bin *bin)
         kb_set1(b, r->acc, aff(k), kb_use(b, start));
     const KLet *iy = pool_pixel(r, &y, kb_for_below(b, "iy", r->h + 1, y.count));
     const KLet *ix = pool_pixel(r, &x, kb_for_below(b, "ix", r->w + 1, x.count));
+    const KLet *at = pixel_at(r, iy, ix);
     for (int k = 0; k < r->tile; k++)
-        kb_set1(b, r->acc, aff(k), op2(r, KO_MAX, pixel(r, k, iy, ix), kb_get1(b, r->acc, aff(k))));
+        kb_set1(b, r->acc, aff(k), op2(r, KO_MAX, pixel(r, k, at), kb_get1(b, r->acc, aff(k))));
     kb_end(b);
     kb_end(b);
 }

@@ -7,6 +7,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -186,6 +188,171 @@ static void other_transposes_stay(void **state)
                  "channels", OP_Channels, 0);
 }
 
+/* ---- random moves ---- */
+
+typedef struct Net {
+    Arena *arena;
+    const char *nodes, *constants;
+    Shape shape[32]; /* of values v0, v1, … */
+    int n, n_constants;
+    uint32_t state;
+} Net;
+
+static int chance(Net *t, int n)
+{
+    t->state = t->state * 1664525u + 1013904223u;
+    return (int)((t->state >> 16) % (uint32_t)n);
+}
+
+static void add_node(Net *t, const char *text, const Shape *s)
+{
+    t->nodes = arena_printf(t->arena, "%s  v%d = %s\n", t->nodes, t->n, text);
+    t->shape[t->n++] = *s;
+}
+
+static const char *list_text(Net *t, const int64_t *list, int n)
+{
+    const char *text = "";
+    for (int i = 0; i < n; i++)
+        text = arena_printf(t->arena, "%s%s%lld", text, i ? "," : "", (long long)list[i]);
+    return text;
+}
+
+static const char *constant_list(Net *t, const int64_t *list, int n)
+{
+    const char *name = arena_printf(t->arena, "k%d", t->n_constants++);
+    t->constants = arena_printf(t->arena, "%s, int64[%d] %s = {%s}", t->constants, n, name,
+                                list_text(t, list, n));
+    return name;
+}
+
+static void add_transpose(Net *t, int v)
+{
+    int64_t perm[4] = {0, 1, 2, 3};
+    Shape s = t->shape[v];
+    if (chance(t, 2)) { /* channels last, or first */
+        static const int64_t both[2][4] = {{0, 2, 3, 1}, {0, 3, 1, 2}};
+        memcpy(perm, both[chance(t, 2)], sizeof perm);
+    }
+    for (int i = 3; i > 0 && chance(t, 4) == 0; i--) {
+        int j = chance(t, i + 1);
+        int64_t p = perm[i];
+        perm[i] = perm[j];
+        perm[j] = p;
+    }
+    for (int i = 0; i < 4; i++)
+        s.dim[i] = t->shape[v].dim[perm[i]];
+    add_node(t, arena_printf(t->arena, "Transpose<perm=[%s]>(v%d)", list_text(t, perm, 4), v), &s);
+}
+
+/* A sum with another value of the same shape, with a broadcast constant, or a concatenation. */
+static void add_join(Net *t, int v)
+{
+    Shape s = t->shape[v];
+    int w = chance(t, t->n), axis = chance(t, 4);
+    if (shape_equal(&s, &t->shape[w]) && chance(t, 3)) {
+        add_node(t, arena_printf(t->arena, "Add(v%d, v%d)", v, w), &s);
+    } else if (chance(t, 2)) {
+        t->constants = arena_printf(t->arena, "%s, float[%lld] c%d = {random %d 1}", t->constants,
+                                    (long long)s.dim[3], t->n, t->n + 1);
+        add_node(t, arena_printf(t->arena, "Mul(v%d, c%d)", v, t->n), &s);
+    } else {
+        s.dim[axis] *= 2;
+        add_node(t, arena_printf(t->arena, "Concat<axis=%d>(v%d, v%d)", axis, v, v), &s);
+    }
+}
+
+static void add_cut(Net *t, int v)
+{
+    Shape s = t->shape[v];
+    int64_t axis = chance(t, 4), start = chance(t, (int)s.dim[axis]);
+    int64_t end = start + 1 + chance(t, (int)(s.dim[axis] - start)), pads[8] = {0};
+    if (chance(t, 2)) {
+        const char *from = constant_list(t, &start, 1), *to = constant_list(t, &end, 1);
+        s.dim[axis] = end - start;
+        add_node(t,
+                 arena_printf(t->arena, "Slice(v%d, %s, %s, %s)", v, from, to,
+                              constant_list(t, &axis, 1)),
+                 &s);
+    } else {
+        pads[axis] = chance(t, 2);
+        pads[axis + 4] = chance(t, 2);
+        s.dim[axis] += pads[axis] + pads[axis + 4];
+        add_node(t, arena_printf(t->arena, "Pad(v%d, %s)", v, constant_list(t, pads, 8)), &s);
+    }
+}
+
+static void add_line(Net *t, int v)
+{
+    static const char *const reductions[] = {"ReduceMax", "ReduceMean", "ReduceMin"};
+    Shape s = t->shape[v];
+    int64_t axis = chance(t, 4);
+    if (chance(t, 2)) {
+        add_node(t, arena_printf(t->arena, "Softmax<axis=%d>(v%d)", (int)axis, v), &s);
+        return;
+    }
+    s.dim[axis] = 1;
+    const char *op = reductions[chance(t, 3)];
+    add_node(t, arena_printf(t->arena, "%s<axes=[%d], keepdims=%d>(v%d)", op, (int)axis, 1, v), &s);
+}
+
+/* Axes of one element change places with the others, or two axes are split and joined. */
+static void add_reshape(Net *t, int v)
+{
+    Shape s = t->shape[v];
+    int64_t dims[4], n = 0;
+    for (int i = 0; i < 4; i++)
+        if (s.dim[i] != 1)
+            dims[n++] = s.dim[i];
+    while (n < 4)
+        dims[n++] = 1;
+    if (chance(t, 3) == 0 && dims[0] % 2 == 0 && dims[3] == 1) {
+        dims[3] = dims[2];
+        dims[2] = dims[1];
+        dims[1] = dims[0] / 2;
+        dims[0] = 2;
+    }
+    s = shape_make(4, dims);
+    add_node(t, arena_printf(t->arena, "Reshape(v%d, %s)", v, constant_list(t, dims, 4)), &s);
+}
+
+static const char *random_moves(Net *t)
+{
+    static void (*const makers[])(Net * t, int v) = {add_transpose, add_transpose, add_join,
+                                                     add_cut,       add_line,      add_reshape};
+    t->shape[t->n++] = (Shape){4, {1, 2 + chance(t, 4), 2 + chance(t, 4), 1 + chance(t, 4)}};
+    for (int i = 0; i < 14; i++) {
+        int v = chance(t, 3) ? t->n - 1 : chance(t, t->n);
+        if (shape_numel(&t->shape[v]) < 4000)
+            makers[chance(t, 6)](t, v);
+    }
+    const char *in = list_text(t, t->shape[0].dim, 4);
+    const char *last = list_text(t, t->shape[t->n - 1].dim, 4);
+    const char *middle = list_text(t, t->shape[t->n / 2].dim, 4);
+    return arena_printf(t->arena,
+                        "net (float[%s] x) => (float[%s] y, float[%s] z) <float one = {1}%s> {"
+                        "  v0 = Neg(x)\n%s  y = Exp(v%d)  z = Neg(v%d) }",
+                        in, last, middle, t->constants, t->nodes, t->n - 1, t->n / 2);
+}
+
+static void random_moves_keep_the_meaning(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 300; seed++) {
+        static const char *const targets[] = {"c99", "avx2"};
+        PassOptions o = {0};
+        Net t = {.arena = arena_new(0), .nodes = "", .constants = "", .state = seed * 2654435761u};
+        assert_non_null(t.arena);
+        arena_on_oom(t.arena);
+        const char *text = random_moves(&t);
+        PassCase *c = pass_case_open(text, targets[seed % 2]);
+        if (c->g == NULL || !pass_case_check_all(c, &o))
+            fail_msg("%s\n%s", c->why, text);
+        pass_case_close(c);
+        arena_free(t.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +368,7 @@ int main(void)
         cmocka_unit_test(shuffles_become_channels),
         cmocka_unit_test(other_transposes_stay),
         cmocka_unit_test(focus_is_four_slices),
+        cmocka_unit_test(random_moves_keep_the_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
