@@ -238,7 +238,8 @@ static void check(const Group *group, DType type, const char *target, const char
     PipelineOptions options = {.target = target_find(target)};
     Pipeline planned;
     Graph *g = pipeline_load(a, &d, &source, &options);
-    if (g == NULL || !pipeline_run(a, &d, &source, &options, &planned))
+    assert_non_null(g);
+    if (!pipeline_run(a, &d, &source, &options, &planned))
         fail_msg("%s: refused\n%s", what, text);
     Tensor **want = ARENA_ARRAY(a, Tensor *, g->n_outputs), **first = NULL;
     assert_true(interp_run(g, a, make_inputs(a, g), want, NULL, NULL));

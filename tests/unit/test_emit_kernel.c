@@ -3,6 +3,8 @@
  * of exactly the right size), dynamic indices, every element type, unused things, and names that
  * mean something in C. */
 #include "tests/support/emit_harness.h"
+#include "tests/support/kernel_cases.h"
+#include "tests/support/kernel_eval.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -126,6 +128,32 @@ static void test_dynamic(void **state)
     arena_free(a);
 }
 
+/* Every operation on edge values of every type, as strict C99 and as C++, without undefined
+ * behaviour. */
+static void test_operations(void **state)
+{
+    (void)state;
+    Arena *a = arena_new(0);
+    const Program *p = case_operations(a, target_find("c99"), 1);
+    CaseData *want = case_data(a, p);
+    const char *why = NULL;
+    if (!program_eval(a, p, want->input, want->output, NULL, &why))
+        fail_msg("%s", why);
+    for (const char *const *how = strict; *how; how++) {
+        const char *end = strchr(*how, ' ');
+        if (!have_compiler(arena_strndup(a, *how, (size_t)(end - *how))))
+            continue;
+        char *dir = scratch_new(a);
+        CaseData *got = case_data(a, p);
+        run_emitted(dir, p, &options, *how, got->input, got->output);
+        scratch_free(dir);
+        why = case_outputs_differ(a, p, got, want);
+        if (why)
+            fail_msg("%s: %s", *how, why);
+    }
+    arena_free(a);
+}
+
 /* Each element type is read, converted to f32 and back, and written. */
 static void test_types(void **state)
 {
@@ -184,8 +212,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tails),   cmocka_unit_test(test_control),
-        cmocka_unit_test(test_dynamic), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_dynamic), cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_types),   cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
