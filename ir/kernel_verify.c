@@ -310,7 +310,7 @@ static bool check_stmt(Verifier *v, const KStmt *s)
     case KS_STORE:
         if (!(s->buf->access & K_WRITE))
             return fail(v, "%s is written but not writable", s->buf->name);
-        return check_memory_type(v, s->buf, s->expr->type) &&
+        return s->expr != NULL && check_memory_type(v, s->buf, s->expr->type) &&
                check_access(v, s->buf, &s->at, s->active, s->dyn, s->dyn_scale) &&
                check_independent(v, s);
     case KS_NOTE:
