@@ -7,17 +7,20 @@
 
 #include <math.h>
 
-enum { LONG = 1024, LEAST_FACTOR = 8 };
+/* Lengths that are split, and the least part. A longer one is refused for its matrix. */
+enum { LONG = 1024, LONGEST = 1 << 22, LEAST_FACTOR = 8 };
 
 static const double two_pi = 6.283185307179586476925286766559;
 
 int64_t long_dft_factor(int64_t length)
 {
     int64_t best = 1;
+    if (length <= LONG || length > LONGEST)
+        return 1;
     for (int64_t a = LEAST_FACTOR; a * a <= length; a++)
         if (length % a == 0)
             best = a;
-    return length > LONG ? best : 1;
+    return best;
 }
 
 /* Zeros behind the signals, up to the transform's length. */
@@ -43,7 +46,8 @@ static Value *phases(Graph *g, const Node *n, int64_t b, int64_t a, bool inverse
     Shape s = {3, {b, a, 2}};
     Tensor *t = tensor_new(g->arena, n->in[0]->dtype, &s);
     for (int64_t i = 0; i < a * b; i++) {
-        double phase = two_pi * (double)(i / a * (i % a)) / (double)(a * b);
+        int64_t turns = i / a * (i % a);
+        double phase = two_pi * (double)turns / (double)(a * b);
         double d = inverse ? sin(phase) : -sin(phase);
         tensor_set_f64(t, 2 * i, sines ? -d : cos(phase));
         tensor_set_f64(t, 2 * i + 1, sines ? d : cos(phase));
