@@ -174,6 +174,8 @@ static const struct {
     {OP_Flatten, "Flatten"},
     {OP_Reshape, "Reshape"},
     {OP_Pad, ""},
+    {OP_Concat, ""},
+    {OP_GlobalAveragePool, ""},
 };
 
 /* The row of a node that can be quantised; -1 when it cannot. */
@@ -290,10 +292,13 @@ static void put_qoperator(Tool *t, const Node *n, const char *twin)
     }
     for (int i = 0; i < n->n_in && i < 2; i++)
         put_triple(t, n->in[i]);
+    const char *bias = n->op != OP_Conv && n->op != OP_Gemm ? NULL
+                       : n->n_in > 2 ? arena_printf(t->arena, "q%d", n->in[2]->id)
+                                     : "";
     if (n->op == OP_Gemm)
-        text_add(&t->body, "q%d, s%d, z%d)\n", n->in[2]->id, y->id, y->id);
-    else if (n->op == OP_Conv)
-        text_add(&t->body, "s%d, z%d, q%d)\n", y->id, y->id, n->in[2]->id);
+        text_add(&t->body, "%s, s%d, z%d)\n", *bias ? bias : "\"\"", y->id, y->id);
+    else if (bias && *bias)
+        text_add(&t->body, "s%d, z%d, %s)\n", y->id, y->id, bias);
     else
         text_add(&t->body, "s%d, z%d)\n", y->id, y->id);
 }
