@@ -9,11 +9,12 @@
 static double ordered_bits(const Tensor *t, int64_t i)
 {
     size_t size = dtype_size(t->dtype);
+    const unsigned char *element = (const unsigned char *)t->data + (size_t)i * size;
     uint64_t bits = 0;
-    for (size_t k = size; k-- > 0;) /* little-endian */
-        bits = bits << 8 | ((const unsigned char *)t->data)[(size_t)i * size + k];
-    uint64_t sign = (uint64_t)1 << (8 * size - 1);
-    return bits & sign ? -(double)(bits - sign) : (double)bits;
+    for (size_t k = 0; k < size; k++) /* little-endian; the element at the top of 64 bits */
+        bits = bits >> 8 | (uint64_t)element[k] << 56;
+    double magnitude = ldexp((double)(bits << 1), 8 * (int)size - 65);
+    return bits >> 63 ? -magnitude : magnitude;
 }
 
 static double ulp_distance(const Tensor *got, const Tensor *want, int64_t i)

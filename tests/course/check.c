@@ -63,8 +63,9 @@ static double gauss(const Picture *p, int y, int x, int c)
 {
     static const int pascal[] = {1, 6, 15, 20, 15, 6, 1};
     double sum = 0;
-    for (int i = 0; i < 49; i++)
-        sum += pascal[i / 7] * pascal[i % 7] * at(p, y + i / 7, x + i % 7, c);
+    for (int i = 0; i < 7; i++)
+        for (int j = 0; j < 7; j++)
+            sum += pascal[i] * pascal[j] * at(p, y + i, x + j, c);
     return sum / 4096;
 }
 
@@ -216,11 +217,12 @@ static double strided(const Picture *p, int y, int x, int c)
 {
     static const int pascal[] = {1, 4, 6, 4, 1};
     double sum = 0;
-    for (int i = 0; i < 25; i++) {
-        int row = y / 4 * 4 - 1 + i / 5, column = x / 4 * 4 - 1 + i % 5;
-        if (row >= 0 && column >= 0 && row < p->height && column < p->width)
-            sum += pascal[i / 5] * pascal[i % 5] * at(p, row, column, c);
-    }
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++) {
+            int row = y / 4 * 4 - 1 + i, column = x / 4 * 4 - 1 + j;
+            if (row >= 0 && column >= 0 && row < p->height && column < p->width)
+                sum += pascal[i] * pascal[j] * at(p, row, column, c);
+        }
     return sum / 256;
 }
 
