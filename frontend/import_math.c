@@ -89,14 +89,19 @@ bool import_softmax(Importer *im, const Onnx__NodeProto *p, Node *n)
 
 /* ---- Dropout: nothing happens to the data when a network is only used ---- */
 
+/* Whether input i is there and known to be zero. */
+static bool is_zero_input(const Node *n, int i)
+{
+    const Tensor *t = import_has_input(n, i) ? n->in[i]->constant : NULL;
+    return t && shape_numel(&t->shape) == 1 && tensor_get_f64(t, 0) == 0;
+}
+
+/* In training mode, which some exporters leave on, a ratio of 0 drops nothing either. */
 static bool check_not_training(Importer *im, const Node *n)
 {
-    if (!import_has_input(n, 2))
+    if (!import_has_input(n, 2) || is_zero_input(n, 2) || is_zero_input(n, 1))
         return true;
-    const Tensor *t = n->in[2]->constant;
-    if (t == NULL || shape_numel(&t->shape) != 1 || tensor_get_i64(t, 0) != 0)
-        return node_unsupported(im->graph, n, "training mode is not supported");
-    return true;
+    return node_unsupported(im->graph, n, "training mode is not supported");
 }
 
 static bool fill_mask(Importer *im, const Node *n)
