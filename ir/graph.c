@@ -158,6 +158,7 @@ static void insert_node(Graph *g, int at, Node *n)
     ARENA_PUSH(g->arena, g, nodes, n_nodes, cap_nodes, n);
     memmove(g->nodes + at + 1, g->nodes + at, (size_t)(g->n_nodes - 1 - at) * sizeof(Node *));
     g->nodes[at] = n;
+    n->at = at;
 }
 
 Node *graph_node(Graph *g, OpKind op, const char *name, Value *const *in, int n_in,
@@ -174,6 +175,7 @@ Node *graph_node_before(Graph *g, Node *at, OpKind op, const char *name, Value *
     Node *n = new_node(g, op, name, in, n_in, out, n_out);
     int position = graph_position(g, at);
     insert_node(g, position < 0 ? g->n_nodes : position, n);
+    at->at = position + 1;
     return n;
 }
 
@@ -183,6 +185,7 @@ Node *graph_node_after(Graph *g, Node *at, OpKind op, const char *name, Value *c
     Node *n = new_node(g, op, name, in, n_in, out, n_out);
     int position = graph_position(g, at);
     insert_node(g, position < 0 ? g->n_nodes : position + 1, n);
+    at->at = position;
     return n;
 }
 
@@ -202,11 +205,16 @@ int node_own_inputs(const Node *n)
     return own;
 }
 
+/* Nodes move by little between two compactions, so the search goes outwards from where it was. */
 int graph_position(const Graph *g, const Node *n)
 {
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i] == n)
-            return i;
+    int from = n->at < g->n_nodes ? n->at : g->n_nodes - 1;
+    for (int d = 0; d < g->n_nodes; d++) {
+        if (from - d >= 0 && g->nodes[from - d] == n)
+            return from - d;
+        if (from + d < g->n_nodes && g->nodes[from + d] == n)
+            return from + d;
+    }
     return -1;
 }
 
@@ -217,12 +225,14 @@ void graph_index(Graph *g)
     int total = 0;
     for (int i = 0; i < g->n_values; i++)
         g->values[i]->n_users = 0;
-    for (int i = 0; i < g->n_nodes; i++)
+    for (int i = 0; i < g->n_nodes; i++) {
+        g->nodes[i]->at = i;
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             if (g->nodes[i]->in[k] && !g->nodes[i]->dead) {
                 g->nodes[i]->in[k]->n_users++;
                 total++;
             }
+    }
     if (total > g->cap_users) {
         g->cap_users = 2 * total;
         g->users = ARENA_ARRAY(g->arena, Node *, g->cap_users);

@@ -427,6 +427,7 @@ struct Node {
     int n_epilogue;
     Plan plan;
     bool dead; /* removed by graph_compact */
+    int at;    /* about where it is in the list; private to graph.c */
 };
 
 struct Graph {

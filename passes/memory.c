@@ -94,6 +94,30 @@ static int64_t pack_items(Item **placed, Item *items, int n)
     return total;
 }
 
+/* The same for very many items, in the order of time: a gap is looked for among those alive only.
+ */
+static int64_t pack_in_time(Item **alive, Item *items, int n)
+{
+    int64_t total = 0;
+    int n_alive = 0;
+    qsort(items, (size_t)n, sizeof(Item), by_time);
+    for (int i = 0; i < n; i++) {
+        int kept = 0;
+        for (int k = 0; k < n_alive; k++)
+            if (alive[k]->last >= items[i].first)
+                alive[kept++] = alive[k];
+        items[i].offset = best_gap(alive, kept, &items[i]);
+        if (items[i].offset + items[i].bytes > total)
+            total = items[i].offset + items[i].bytes;
+        int at = kept;
+        for (; at > 0 && alive[at - 1]->offset > items[i].offset; at--)
+            alive[at] = alive[at - 1];
+        alive[at] = &items[i];
+        n_alive = kept + 1;
+    }
+    return total;
+}
+
 static uint32_t next_random(uint32_t *state)
 {
     *state = *state * 1664525u + 1013904223u;
@@ -134,8 +158,9 @@ static int64_t pack_best(Arena *a, Item *items, int n, int64_t floor)
     int64_t best_total = INT64_MAX;
     if (n == 0)
         return 0;
-    size_t n_orders = n <= MANY_ITEMS ? sizeof orders / sizeof orders[0] : 1;
-    for (size_t i = 0; i < n_orders && best_total > floor; i++) {
+    if (n > MANY_ITEMS)
+        return pack_in_time(placed, items, n);
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0] && best_total > floor; i++) {
         Item *trial = arena_grow(a, items, (size_t)n, (size_t)n, sizeof(Item));
         qsort(trial, (size_t)n, sizeof(Item), orders[i]);
         int64_t total = pack_items(placed, trial, n);

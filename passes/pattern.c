@@ -240,7 +240,7 @@ static bool match_deeper(Match *m, const Pattern *p, const Product *f, bool shar
     for (int i = 0; i < f->n && f->unfoldings < MAX_UNFOLDINGS; i++) {
         const Value *v = f->value[i];
         int readers = v->is_output;
-        for (int k = 0; k < v->n_users; k++)
+        for (int k = 0; k < v->n_users && readers < 2; k++)
             readers += !v->users[k]->dead;
         bool is_shared = readers > 1 && v->def != m->root;
         if (is_shared == shared && match_one_unfolded(m, p, f, i))
