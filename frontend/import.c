@@ -48,7 +48,6 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
                     const char *sha256, const ImportOptions *o)
 {
     static const ImportOptions none;
-    static const Value absent;
     Body body = {.values = strmap_new(a), .path = ""};
     Importer im = {.arena = a,
                    .diag = d,
@@ -58,7 +57,7 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
                    .options = o ? o : &none,
                    .folder = folder,
                    .body = &body,
-                   .absent = &absent,
+                   .absent = ARENA_NEW(a, Value),
                    .functions = strmap_new(a),
                    .captured = strmap_new(a),
                    .frozen = strmap_new(a),

@@ -58,10 +58,10 @@ typedef struct Importer {
     const char *folder;    /* of the model, for external data; NULL: there is none */
     Body *body;            /* whose nodes are being imported */
     int64_t opset;         /* of that body */
-    const Value *absent;   /* what a function's missing operand is bound to */
+    Value *absent;         /* what a function's missing operand is bound to */
     StrMap functions;      /* "domain:name:overload" -> FunctionProto */
     StrMap captured;       /* "%p" of a node with subgraphs -> the names that these read */
-    StrMap frozen;         /* name of an input -> the Tensor that --freeze gives */
+    StrMap frozen;         /* name of an input -> a pointer to the Tensor of --freeze */
     StrMap dims;           /* symbol -> int64_t */
     Node *node;            /* being imported, for messages */
     bool *attr_seen;       /* of the node being imported: attributes that were asked for */
@@ -125,7 +125,7 @@ bool import_subgraph(Importer *im, Body *b, const Onnx__GraphProto *g);
 /* A value by its name in this body or the outer ones; NULL when there is none. */
 Value *import_find(const Body *b, const char *name);
 /* Gives a value to a name of a body. */
-void import_bind(Body *b, const char *name, const Value *v);
+void import_bind(Body *b, const char *name, Value *v);
 /* The result `i` of `p`, in the body being imported, is `v`, one of the values that were made since
  * the graph had `first` of them (these take the result's name) or an older one. */
 void import_result(Importer *im, const Onnx__NodeProto *p, size_t i, Value *v, int first);

@@ -17,9 +17,9 @@ Value *import_find(const Body *b, const char *name)
     return v;
 }
 
-void import_bind(Body *b, const char *name, const Value *v)
+void import_bind(Body *b, const char *name, Value *v)
 {
-    strmap_put(&b->values, name, (void *)(uintptr_t)v);
+    strmap_put(&b->values, name, v);
 }
 
 Body *import_body_new(Importer *im, const Body *outer, const char *path)

@@ -37,8 +37,10 @@ static bool number(Tensor *t, int64_t i, const char **p)
     errno = 0;
     if (strncmp(*p, "true", 4) == 0 || strncmp(*p, "false", 5) == 0) {
         tensor_set_i64(t, i, **p == 't');
-        end = (char *)(uintptr_t)(*p + (**p == 't' ? 4 : 5));
-    } else if (dtype_is_float(t->dtype)) {
+        *p += **p == 't' ? 4 : 5;
+        return true;
+    }
+    if (dtype_is_float(t->dtype)) {
         tensor_set_f64(t, i, strtod(*p, &end));
     } else if (t->dtype == DT_U64) {
         ((uint64_t *)t->data)[i] = strtoull(*p, &end, 10);
@@ -135,7 +137,9 @@ static bool freeze_one(Importer *im, const FreezeBinding *b)
     const Tensor *t = b->tensor ? b->tensor : tensor_of_text(im, b, v);
     if (t == NULL)
         return false;
-    if (strmap_put(&im->frozen, b->input, (void *)(uintptr_t)t))
+    const Tensor **slot = ARENA_NEW(im->arena, const Tensor *);
+    *slot = t;
+    if (strmap_put(&im->frozen, b->input, slot))
         return diag_error(im->diag, "--freeze %s is given twice", b->input);
     return true;
 }

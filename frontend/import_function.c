@@ -69,7 +69,7 @@ static Body *function_body(Importer *im, const Onnx__FunctionProto *f, const Onn
             b->opset = f->opset_import[i]->version;
     }
     for (size_t i = 0; i < f->n_input; i++) {
-        const Value *v = i < p->n_input ? import_find(im->body, p->input[i]) : NULL;
+        Value *v = i < p->n_input ? import_find(im->body, p->input[i]) : NULL;
         import_bind(b, f->input[i], v ? v : im->absent);
     }
     return b;

@@ -72,7 +72,8 @@ static bool is_free_input(Importer *im, const Onnx__ValueInfoProto *v)
 
 static const Tensor *frozen(const Importer *im, const char *input)
 {
-    return strmap_get(&im->frozen, input);
+    const Tensor *const *slot = strmap_get(&im->frozen, input);
+    return slot ? *slot : NULL;
 }
 
 static bool pin_options(Importer *im)

@@ -1,8 +1,8 @@
 /* Versions: of the file format and of the operator set.
  *
  * cnncc knows the operators as they are from opset 7 on. Many have not changed since earlier
- * opsets (tests/operators.txt says from which on the import understands each); a model that is older
- * is accepted when all its nodes are of these. */
+ * opsets (tests/operators.txt says from which on the import understands each); a model that is
+ * older is accepted when all its nodes are of these. */
 #include "frontend/import.h"
 #include "ir/op_facts.h"
 

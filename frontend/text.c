@@ -4,9 +4,9 @@
  *     graph ::= name "(" inputs ")" "=>" "(" outputs ")" [ "<" values ">" ] "{" node … "}"
  *     node  ::= [ "[" label "]" ] names "=" op [ attributes ] "(" names ")" [ attributes ]
  *
- * where an input or value is `type name [= data]` (an output may leave its type out); functions (text_function.c) follow the graph.
- * One thing is our own: data may be `{random SEED SCALE}`, so that a test's network fits on a
- * screen. */
+ * where an input or value is `type name [= data]` (an output may leave its type out); functions
+ * (text_function.c) follow the graph. One thing is our own: data may be `{random SEED SCALE}`, so
+ * that a test's network fits on a screen. */
 #include "frontend/model.h"
 #include "frontend/text_lex.h"
 

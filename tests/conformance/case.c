@@ -180,7 +180,8 @@ bool case_load(Case *c, Freeze freeze, const Target *target)
     for (int i = 0; freeze != FREEZE_NONE && i < c->n_inputs && i < c->sets[0].n_in; i++) {
         if (!is_frozen(c, freeze, i))
             continue;
-        bindings[options.n_freezes++] = (FreezeBinding){.input = c->input_names[i], .tensor = c->sets[0].in[i]};
+        bindings[options.n_freezes++] =
+            (FreezeBinding){.input = c->input_names[i], .tensor = c->sets[0].in[i]};
         c->frozen = arena_printf(c->arena, "%s %s", c->frozen, c->input_names[i]);
     }
     if (freeze == FREEZE_SMALL && options.n_freezes == c->n_inputs)

@@ -99,8 +99,7 @@ bool prepare_c(Case *c)
         return false;
     CCase *e = ARENA_NEW(c->arena, CCase);
     e->identifier = arena_printf(c->arena, "m%d", count++);
-    EmitOptions options = {
-        .name = e->identifier, .options = "", .weights = WEIGHTS_ARRAY};
+    EmitOptions options = {.name = e->identifier, .options = "", .weights = WEIGHTS_ARRAY};
     e->emitted = emit_c(c->arena, p, arena_printf(c->arena, "%s.c", e->identifier), &options);
     if (e->emitted == NULL)
         return c->diag.n_errors > 0 ? false : diag_error(&c->diag, "no C was emitted");
