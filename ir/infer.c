@@ -126,3 +126,31 @@ bool infer_none(Graph *g, Node *n)
 {
     return node_error(g, n, "this operator must be replaced before shape inference");
 }
+
+bool infer_take_axes(Graph *g, const Node *n, int i, int *n_axes, int64_t axes[MAX_RANK])
+{
+    const int64_t *list;
+    int64_t count;
+    if (!infer_ints(g, n, i, "axes", &list, &count))
+        return false;
+    if (list == NULL)
+        return true;
+    if (count > MAX_RANK)
+        return node_error(g, n, "%lld axes are named", (long long)count);
+    *n_axes = (int)count;
+    for (int k = 0; k < *n_axes; k++)
+        axes[k] = list[k];
+    return true;
+}
+
+bool infer_mark_axes(Graph *g, const Node *n, int n_axes, int64_t *axes, int rank, bool *named)
+{
+    for (int i = 0; i < n_axes; i++) {
+        if (!infer_axis(g, n, &axes[i], rank, rank))
+            return false;
+        if (named[axes[i]])
+            return node_error(g, n, "axis %lld is named twice", (long long)axes[i]);
+        named[axes[i]] = true;
+    }
+    return true;
+}

@@ -46,6 +46,12 @@ bool infer_axis(Graph *g, const Node *n, int64_t *axis, int rank, int limit);
 bool infer_ints(Graph *g, const Node *n, int i, const char *what, const int64_t **list,
                 int64_t *count);
 
+/* Takes the operand "axes", if there is one, as *n_axes numbers. */
+bool infer_take_axes(Graph *g, const Node *n, int i, int *n_axes, int64_t axes[MAX_RANK]);
+/* Makes the axes non-negative and marks each in named[], which has `rank` entries; an axis that is
+ * outside or named twice is an error. */
+bool infer_mark_axes(Graph *g, const Node *n, int n_axes, int64_t *axes, int rank, bool *named);
+
 /* The same for constant floating-point numbers: the tensor, NULL when absent or empty. */
 bool infer_floats(Graph *g, const Node *n, int i, const char *what, const Tensor **t);
 

@@ -10,24 +10,6 @@
 
 /* ---- sets of axes ---- */
 
-/* Takes the axes input, if there is one, into the parameters. */
-static bool take_axes(Graph *g, Node *n)
-{
-    ReduceParams *p = &n->params.reduce;
-    const int64_t *list;
-    int64_t count;
-    if (!infer_ints(g, n, 1, "axes", &list, &count))
-        return false;
-    if (list == NULL)
-        return true;
-    if (count > MAX_RANK)
-        return node_error(g, n, "%lld axes are named", (long long)count);
-    p->n_axes = (int)count;
-    for (int i = 0; i < p->n_axes; i++)
-        p->axes[i] = list[i];
-    return true;
-}
-
 /* Brings the axes to their normal form; named[i]: axis i is among them. */
 static bool normalise_axes(Graph *g, Node *n, bool named[MAX_RANK])
 {
@@ -36,13 +18,8 @@ static bool normalise_axes(Graph *g, Node *n, bool named[MAX_RANK])
     bool all = p->n_axes <= 0 && !p->noop;
     for (int i = 0; i < rank; i++)
         named[i] = all;
-    for (int i = 0; i < p->n_axes; i++) {
-        if (!infer_axis(g, n, &p->axes[i], rank, rank))
-            return false;
-        if (named[p->axes[i]])
-            return node_error(g, n, "axis %lld is named twice", (long long)p->axes[i]);
-        named[p->axes[i]] = true;
-    }
+    if (!infer_mark_axes(g, n, p->n_axes, p->axes, rank, named))
+        return false;
     p->n_axes = 0;
     for (int i = 0; i < rank; i++)
         if (named[i])
@@ -52,7 +29,8 @@ static bool normalise_axes(Graph *g, Node *n, bool named[MAX_RANK])
 
 bool infer_reduce(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1, 2) || !take_axes(g, n))
+    if (!infer_require(g, n, 1, 2) ||
+        !infer_take_axes(g, n, 1, &n->params.reduce.n_axes, n->params.reduce.axes))
         return false;
     const Value *x = n->in[0];
     bool named[MAX_RANK];

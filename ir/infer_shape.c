@@ -97,38 +97,6 @@ bool infer_reshape(Graph *g, Node *n)
 
 /* ---- Squeeze, Unsqueeze ---- */
 
-/* Takes the axes input, if there is one, into the parameters; then marks every axis that the
- * parameters name, made non-negative, in named[]. */
-static bool mark_axes(Graph *g, Node *n, int rank, bool named[2 * MAX_RANK])
-{
-    AxisParams *p = &n->params.axis;
-    for (int i = 0; i < p->n_axes; i++) {
-        if (!infer_axis(g, n, &p->axes[i], rank, rank))
-            return false;
-        if (named[p->axes[i]])
-            return node_error(g, n, "axis %lld is named twice", (long long)p->axes[i]);
-        named[p->axes[i]] = true;
-    }
-    return true;
-}
-
-static bool take_axes(Graph *g, Node *n)
-{
-    AxisParams *p = &n->params.axis;
-    const int64_t *list;
-    int64_t count;
-    if (!infer_ints(g, n, 1, "axes", &list, &count))
-        return false;
-    if (list == NULL)
-        return true;
-    if (count > MAX_RANK)
-        return node_error(g, n, "%lld axes are named", (long long)count);
-    p->n_axes = (int)count;
-    for (int i = 0; i < p->n_axes; i++)
-        p->axes[i] = list[i];
-    return true;
-}
-
 /* n_axes = -1 becomes the list of all axes of extent 1. */
 static void name_unit_axes(AxisParams *p, const Shape *x)
 {
@@ -140,14 +108,15 @@ static void name_unit_axes(AxisParams *p, const Shape *x)
 
 bool infer_squeeze(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1, 2) || !take_axes(g, n))
+    if (!infer_require(g, n, 1, 2) ||
+        !infer_take_axes(g, n, 1, &n->params.axis.n_axes, n->params.axis.axes))
         return false;
     AxisParams *p = &n->params.axis;
     const Value *x = n->in[0];
     bool named[2 * MAX_RANK] = {false};
     if (p->n_axes < 0)
         name_unit_axes(p, &x->shape);
-    if (!mark_axes(g, n, x->shape.rank, named))
+    if (!infer_mark_axes(g, n, p->n_axes, p->axes, x->shape.rank, named))
         return false;
     Shape out = {.rank = 0};
     for (int i = 0; i < x->shape.rank; i++) {
@@ -162,7 +131,8 @@ bool infer_squeeze(Graph *g, Node *n)
 
 bool infer_unsqueeze(Graph *g, Node *n)
 {
-    if (!infer_require(g, n, 1, 2) || !take_axes(g, n))
+    if (!infer_require(g, n, 1, 2) ||
+        !infer_take_axes(g, n, 1, &n->params.axis.n_axes, n->params.axis.axes))
         return false;
     const AxisParams *p = &n->params.axis;
     const Value *x = n->in[0];
@@ -172,7 +142,7 @@ bool infer_unsqueeze(Graph *g, Node *n)
         return too_many_axes(g, n, x->shape.rank + p->n_axes);
     Shape out = {.rank = x->shape.rank + p->n_axes};
     bool named[2 * MAX_RANK] = {false};
-    if (!mark_axes(g, n, out.rank, named))
+    if (!infer_mark_axes(g, n, p->n_axes, p->axes, out.rank, named))
         return false;
     for (int i = 0, from = 0; i < out.rank; i++)
         out.dim[i] = named[i] ? 1 : x->shape.dim[from++];

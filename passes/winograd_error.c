@@ -17,39 +17,21 @@ static float random_pixel(uint32_t *state)
     return (float)(*state >> 8) / (float)(1 << 23) - 1;
 }
 
-/* v = B^T d B in float, one dimension after the other. */
-static void transform_patch(const WinogradForm *f, float d[T][T], float v[T][T])
+/* y = M x M^T in float, one dimension after the other; M has `rows` rows of t numbers. */
+static void transform(const double (*m)[T], int rows, int t, float x[T][T], float y[T][T])
 {
-    float rows[T][T];
-    for (int i = 0; i < f->t; i++)
-        for (int x = 0; x < f->t; x++) {
-            rows[i][x] = 0;
-            for (int k = 0; k < f->t; k++)
-                rows[i][x] = fmaf((float)f->bt[i][k], d[k][x], rows[i][x]);
+    float half[T][T];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < t; j++) {
+            half[i][j] = 0;
+            for (int k = 0; k < t; k++)
+                half[i][j] = fmaf((float)m[i][k], x[k][j], half[i][j]);
         }
-    for (int i = 0; i < f->t; i++)
-        for (int j = 0; j < f->t; j++) {
-            v[i][j] = 0;
-            for (int k = 0; k < f->t; k++)
-                v[i][j] = fmaf((float)f->bt[j][k], rows[i][k], v[i][j]);
-        }
-}
-
-/* y = A^T p A in float. */
-static void transform_products(const WinogradForm *f, float p[T][T], float y[T][T])
-{
-    float rows[T][T];
-    for (int i = 0; i < f->m; i++)
-        for (int x = 0; x < f->t; x++) {
-            rows[i][x] = 0;
-            for (int k = 0; k < f->t; k++)
-                rows[i][x] = fmaf((float)f->at[i][k], p[k][x], rows[i][x]);
-        }
-    for (int i = 0; i < f->m; i++)
-        for (int j = 0; j < f->m; j++) {
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < rows; j++) {
             y[i][j] = 0;
-            for (int k = 0; k < f->t; k++)
-                y[i][j] = fmaf((float)f->at[j][k], rows[i][k], y[i][j]);
+            for (int k = 0; k < t; k++)
+                y[i][j] = fmaf((float)m[j][k], half[i][k], y[i][j]);
         }
 }
 
@@ -83,13 +65,13 @@ double winograd_error(const WinogradForm *f, const float *weights, int64_t oc, i
             float d[T][T], v[T][T];
             for (int i = 0; i < f->t * f->t; i++)
                 d[i / f->t][i % f->t] = random_pixel(&state);
-            transform_patch(f, d, v);
+            transform(f->bt, f->t, f->t, d, v);
             for (int s = 0; s < SAMPLED_CHANNELS && s * step < oc; s++)
                 add_channel(f, weights + (s * step * ic + c) * 9, d, v, &sum[s]);
         }
         for (int s = 0; s < SAMPLED_CHANNELS && s * step < oc; s++) {
             float y[T][T];
-            transform_products(f, sum[s].products, y);
+            transform(f->at, f->m, f->t, sum[s].products, y);
             for (int i = 0; i < f->m * f->m; i++) {
                 double exact = sum[s].exact[i / f->m][i % f->m];
                 worst = fmax(worst, fabs((double)y[i / f->m][i % f->m] - exact));
