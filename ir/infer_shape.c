@@ -142,7 +142,7 @@ bool infer_unsqueeze(Graph *g, Node *n)
         return too_many_axes(g, n, x->shape.rank + p->n_axes);
     Shape out = {.rank = x->shape.rank + p->n_axes};
     bool named[2 * MAX_RANK] = {false};
-    if (!infer_mark_axes(g, n, p->n_axes, p->axes, out.rank, named))
+    if (!infer_mark_axes(g, n, p->n_axes, n->params.axis.axes, out.rank, named))
         return false;
     for (int i = 0, from = 0; i < out.rank; i++)
         out.dim[i] = named[i] ? 1 : x->shape.dim[from++];
