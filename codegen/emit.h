@@ -157,6 +157,8 @@ void print_affine(Printer *p, Text *out, const Affine *a, int least);
 void print_condition(Printer *p, Text *out, const Affine *a);
 /* The scalar variable of a register element: acc_2_1. */
 char *reg_name(Printer *p, const KReg *r, const Affine idx[2]);
+/* The name of element i, counted over both dimensions, of a register called `name`. */
+char *element_name(Arena *a, const KReg *r, const char *name, int64_t i);
 /* A loop that runs once is printed as its body, its variable as a number. */
 bool runs_once(const KVar *v);
 /* Terms by falling size of their factor, loops that run once as numbers. */

@@ -138,11 +138,16 @@ void print_place(Printer *p, Text *out, const KBuf *buf, const Affine *at, const
 
 char *reg_name(Printer *p, const KReg *r, const Affine idx[2])
 {
-    const char *name = name_of(&p->names, r);
-    for (int i = 0; i < 2; i++)
-        if (r->dim[i] > 1)
-            name = arena_printf(p->arena, "%s_%lld", name, (long long)idx[i].c);
-    return arena_strdup(p->arena, name);
+    return element_name(p->arena, r, name_of(&p->names, r), idx[0].c * r->dim[1] + idx[1].c);
+}
+
+char *element_name(Arena *a, const KReg *r, const char *name, int64_t i)
+{
+    const int64_t at[2] = {i / r->dim[1], i % r->dim[1]};
+    for (int d = 0; d < 2; d++)
+        if (r->dim[d] > 1)
+            name = arena_printf(a, "%s_%lld", name, (long long)at[d]);
+    return arena_strdup(a, name);
 }
 
 /* ---- how each operator is written ---- */

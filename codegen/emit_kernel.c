@@ -166,12 +166,33 @@ static const KStmt *first_set(const KStmt *reg, const Affine idx[2])
     return NULL;
 }
 
+static bool names_are_free(const Printer *p, const KReg *r, const char *name)
+{
+    bool free = !name_taken(&p->names, name);
+    for (int i = 0; i < r->dim[0] * r->dim[1]; i++)
+        free = free && !name_taken(&p->names, element_name(p->arena, r, name, i));
+    return free;
+}
+
+/* Names a register so that neither it nor an element of it has the name of something else, and
+ * takes the names of its elements. */
+static void name_register(Printer *p, const KReg *r)
+{
+    const char *base = c_identifier(p->arena, r->name), *name = base;
+    int n = r->dim[0] * r->dim[1];
+    for (int suffix = 2; !names_are_free(p, r, name); suffix++)
+        name = arena_printf(p->arena, "%s_%d", base, suffix);
+    name_give(&p->names, r, name);
+    for (int i = 0; i < n && n > 1; i++)
+        name_give(&p->names, NULL, element_name(p->arena, r, name, i));
+}
+
 /* Declares the elements that are not declared where they are first set. */
 static void print_reg(Printer *p, int indent, const KStmt *s)
 {
     const KReg *r = s->reg;
     Text line = text_new(p->arena);
-    name_give(&p->names, r, r->name);
+    name_register(p, r);
     for (int i = 0; i < r->dim[0]; i++)
         for (int j = 0; j < r->dim[1]; j++) {
             const Affine idx[2] = {aff(i), aff(j)};

@@ -208,12 +208,36 @@ static void test_names(void **state)
     arena_free(a);
 }
 
+/* Element 2 of one register would be called like the second register. */
+static void test_element_names(void **state)
+{
+    (void)state;
+    Arena *a = arena_new(0);
+    Program *p = hand_program(a, "gnu");
+    KBuilder *b = kb_new(a, p->target, "elements");
+    const KBuf *x = kb_buf(b, "x", KT_F32, 4, K_READ), *y = kb_buf(b, "y", KT_F32, 4, K_WRITE);
+    KReg *r = kb_reg(b, "l2", KTYPE(KT_F32, 1), 1, 3, 1);
+    for (int i = 0; i < 3; i++)
+        kb_set1(b, r, aff(i), kb_load(b, x, aff(i), 1));
+    KReg *second = kb_reg(b, "l2", KTYPE(KT_F32, 1), 0, 0, 0);
+    kb_set(b, second, kb_load(b, x, aff(3), 1));
+    kb_store(b, y, aff(3), kb_get(b, second));
+    for (int i = 0; i < 3; i++)
+        kb_store(b, y, aff(i), kb_get1(b, r, aff(i)));
+    const Arg args[] = {{ARG_INPUT, hand_input(p, "x", DT_F32, 4), 0},
+                        {ARG_OUTPUT, hand_output(p, "y", DT_F32, 4), 0}};
+    hand_call(p, kb_finish(b, "copies"), args, "names");
+    check_program(p, &options, commands);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tails),   cmocka_unit_test(test_control),
-        cmocka_unit_test(test_dynamic), cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_types),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_element_names), cmocka_unit_test(test_tails),
+        cmocka_unit_test(test_control),       cmocka_unit_test(test_dynamic),
+        cmocka_unit_test(test_operations),    cmocka_unit_test(test_types),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
