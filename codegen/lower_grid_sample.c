@@ -190,7 +190,7 @@ static KExpr *blend(const GridSample *g, Affine plane, int axis, int corner)
 {
     KBuilder *b = g->b;
     KExpr *sum = NULL;
-    if (axis == g->n) {
+    if (axis == g->n || axis == MAX_SPATIAL) {
         KExpr *pixel = kb_clamp(b, kb_use(b, g->corner[corner]), 0, g->pixels - 1);
         return kb_load_dyn(b, g->in, plane, pixel, 1, 1, 1);
     }

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#include <cpuid.h>
+#endif
+
 static const Target targets[] = {
     {"c99", ISA_C99, 1, 16, false, 1, 32 << 10, 256 << 10, "", "strict C99, no vectors"},
     {"gnu", ISA_GNU, 4, 16, false, 1, 32 << 10, 256 << 10, "",
@@ -22,6 +26,15 @@ const Target *target_at(size_t i)
     return i < N_TARGETS ? &targets[i] : NULL;
 }
 
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+/* Conversions of half precision; not every compiler has a name for them in cpu_supports. */
+static bool has_f16c(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C) != 0;
+}
+#endif
+
 bool target_runs_here(const Target *t)
 {
     switch (t->isa) {
@@ -30,8 +43,7 @@ bool target_runs_here(const Target *t)
         return true;
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     case ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("f16c");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case ISA_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

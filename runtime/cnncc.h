@@ -77,7 +77,7 @@ typedef struct cnncc_options {
     const char *target;  /* as --target of the command; NULL: the best one for this machine */
     const char *conv;    /* "auto", "direct", "im2col", "winograd"; NULL: auto */
     int keep_denormals; /* not 0: weights that are denormal numbers stay, which is exact and slow */
-    int threads;         /* that one run may use; 0: one. Runs of a model with more take turns */
+    int threads;        /* that one run may use; 0: one. Runs of a model with more take turns */
     size_t memory_limit; /* bytes that loading may take; 0: no limit */
     /* Receives the first error line, always terminated; may be NULL. */
     char *error;

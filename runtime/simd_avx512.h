@@ -49,9 +49,9 @@ SIMD vfloat vload_f16(const uint16_t *p)
 
 SIMD void vstore_f16(uint16_t *p, vfloat v)
 {
-    _mm256_storeu_si256((__m256i *)(void *)p,
-                        _mm512_maskz_cvtps_ph(0xffff, (__m512)v,
-                                              _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm256_storeu_si256(
+        (__m256i *)(void *)p,
+        _mm512_maskz_cvtps_ph(0xffff, (__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 SIMD vfloat vsplat(float a)

@@ -83,7 +83,7 @@ static double tap_weight(ResizeMode mode, double t)
 /* The weighted sum over the taps of axes `axis` and inwards. */
 static double blend(const Sampler *s, int axis, double *at)
 {
-    if (axis == s->n)
+    if (axis == s->n || axis == MAX_SPATIAL)
         return pixel(s, at);
     int reach = s->p->mode == RESIZE_CUBIC ? 2 : 1;
     double first = floor(s->at[axis]) + 1 - reach, sum = 0;

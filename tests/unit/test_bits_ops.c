@@ -70,8 +70,8 @@ static const char *const windows[] = {
     "%s = LpPool <kernel_shape = [2,2], p = 2> (x)",
     "%s = GlobalAveragePool (x)",
     "%s = GlobalMaxPool (x)",
-    "%s = MaxUnpool <kernel_shape = [3,3], strides = [2,2]> (top, place)\n"
-    "  top, place = MaxPool <kernel_shape = [3,3], strides = [2,2]> (x)",
+    ("%s = MaxUnpool <kernel_shape = [3,3], strides = [2,2]> (top, place)\n"
+     "  top, place = MaxPool <kernel_shape = [3,3], strides = [2,2]> (x)"),
     "%s = LRN <size = 5, alpha = 0.01> (x)",
     "%s = BatchNormalization (x, channel1, b19, channel1, p19)",
     "%s = Resize <mode = \"linear\"> (x, , scales)",
