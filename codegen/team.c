@@ -19,13 +19,18 @@ static double expr_work(const KExpr *e)
     return work + expr_work(e->dyn);
 }
 
+static int64_t trips(const KVar *v)
+{
+    return v->hi > v->lo ? (v->hi - v->lo + v->step - 1) / v->step : 1;
+}
+
 static double stmts_work(const KStmt *s)
 {
     double work = 0;
     for (; s; s = s->next) {
         double inside = stmts_work(s->body) + expr_work(s->expr) + expr_work(s->dyn);
-        if (s->kind == KS_FOR && s->var->hi > s->var->lo)
-            inside *= (double)((s->var->hi - s->var->lo + s->var->step - 1) / s->var->step);
+        if (s->kind == KS_FOR)
+            inside *= (double)trips(s->var);
         else if (s->kind == KS_STORE)
             inside += 1;
         work += inside;

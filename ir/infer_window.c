@@ -167,7 +167,7 @@ bool infer_conv_shape(Graph *g, Node *n, const Shape *weight, Shape *out)
 
 bool infer_conv(Graph *g, Node *n)
 {
-    Shape out;
+    Shape out = {.rank = 0};
     return infer_require(g, n, 2, 3) && infer_conv_shape(g, n, &n->in[1]->shape, &out) &&
            check_conv_operands(g, n, out.dim[1]) && infer_output(g, n, 0, n->in[0]->dtype, &out);
 }

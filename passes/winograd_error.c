@@ -20,7 +20,7 @@ static float random_pixel(uint32_t *state)
 /* y = M x M^T in float, one dimension after the other; M has `rows` rows of t numbers. */
 static void transform(const double (*m)[T], int rows, int t, float x[T][T], float y[T][T])
 {
-    float half[T][T];
+    float half[T][T] = {{0}};
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < t; j++) {
             half[i][j] = 0;
@@ -62,7 +62,7 @@ double winograd_error(const WinogradForm *f, const float *weights, int64_t oc, i
     for (int tile = 0; tile < TILES; tile++) {
         Sum sum[SAMPLED_CHANNELS] = {0};
         for (int64_t c = 0; c < ic; c++) {
-            float d[T][T], v[T][T];
+            float d[T][T] = {{0}}, v[T][T] = {{0}};
             for (int i = 0; i < f->t * f->t; i++)
                 d[i / f->t][i % f->t] = random_pixel(&state);
             transform(f->bt, f->t, f->t, d, v);
@@ -70,7 +70,7 @@ double winograd_error(const WinogradForm *f, const float *weights, int64_t oc, i
                 add_channel(f, weights + (s * step * ic + c) * 9, d, v, &sum[s]);
         }
         for (int s = 0; s < SAMPLED_CHANNELS && s * step < oc; s++) {
-            float y[T][T];
+            float y[T][T] = {{0}};
             transform(f->at, f->m, f->t, sum[s].products, y);
             for (int i = 0; i < f->m * f->m; i++) {
                 double exact = sum[s].exact[i / f->m][i % f->m];

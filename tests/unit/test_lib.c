@@ -239,7 +239,7 @@ static const char big_model[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
 static float *run_big(cnncc_model *m)
 {
     cnncc_context *c;
-    float *x = calloc(BIG * BIG, sizeof *x), *y = calloc(BIG * BIG, sizeof *y);
+    float *x = calloc((size_t)BIG * BIG, sizeof *x), *y = calloc((size_t)BIG * BIG, sizeof *y);
     assert_non_null(x);
     assert_non_null(y);
     for (int i = 0; i < BIG * BIG; i++)
@@ -274,7 +274,7 @@ static void test_a_run_of_several_threads(void **state)
         float *got = run_big(m);
         pthread_join(other, NULL);
         if (want)
-            assert_memory_equal(got, want, BIG * BIG * sizeof *got);
+            assert_memory_equal(got, want, (size_t)BIG * BIG * sizeof *got);
         free(want);
         want = got;
         cnncc_free(m);
