@@ -18,6 +18,7 @@ llvm-19-dev              # the JIT
 libcmocka-dev            # unit tests
 libonnx-testdata         # ONNX: models and tensors that the operators are tested against
 clang                    # a second compiler for the emitted C
+libclang-rt-dev          # its sanitizers
 tcc                      # a third one
 clang-format             # the style
 clang-tidy               # static checks
