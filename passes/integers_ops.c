@@ -138,25 +138,31 @@ static Value *absent_or(const Node *n, int i)
     return i < n->n_in ? n->in[i] : NULL;
 }
 
+/* The first eight operands of the operators on two quantised values: each value, its scale and zero
+ * point, then those of the result. */
+static void two_factors(const Found *f, const Quant *a, const Quant *b, Value **in)
+{
+    const Quant *factor[] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        *in++ = factor[i]->q;
+        *in++ = factor[i]->scale;
+        *in++ = zero_operand(f->g, factor[i]);
+    }
+    *in++ = f->y.scale;
+    *in = zero_operand(f->g, &f->y);
+}
+
 static bool make_conv(Found *f)
 {
     const Node *n = f->op;
-    Graph *g = f->g;
     Quant x, w;
     if (!quant_of(n->in[0], false, &x) || !quant_of(n->in[1], true, &w) || w.axis > 0)
         return false;
     Value *bias = absent_or(n, 2);
-    if (bias && (bias = integer_bias(g, bias, &x, &w, 1)) == NULL)
+    if (bias && (bias = integer_bias(f->g, bias, &x, &w, 1)) == NULL)
         return false;
-    Value *in[9] = {x.q,
-                    x.scale,
-                    zero_operand(g, &x),
-                    w.q,
-                    w.scale,
-                    zero_operand(g, &w),
-                    f->y.scale,
-                    zero_operand(g, &f->y),
-                    bias};
+    Value *in[9] = {[8] = bias};
+    two_factors(f, &x, &w, in);
     return make(f, OP_QLinearConv, &n->params, in, bias ? 9 : 8);
 }
 
@@ -203,15 +209,8 @@ static bool make_matmul(Found *f)
     if (!quant_of(n->in[0], false, &a) || !quant_of(n->in[1], true, &b) ||
         (b.axis >= 0 && (b.axis != b.q->shape.rank - 1 || b.axis == 0)))
         return false;
-    Graph *g = f->g;
-    Value *in[8] = {a.q,
-                    a.scale,
-                    zero_operand(g, &a),
-                    b.q,
-                    b.scale,
-                    zero_operand(g, &b),
-                    f->y.scale,
-                    zero_operand(g, &f->y)};
+    Value *in[8];
+    two_factors(f, &a, &b, in);
     return make(f, OP_QLinearMatMul, NULL, in, 8);
 }
 
@@ -241,20 +240,13 @@ static bool make_product_add(Found *f)
 static bool make_binary(Found *f)
 {
     const Node *n = f->op;
-    Graph *g = f->g;
     Quant a, b;
     if (!quant_of(n->in[0], false, &a) || !quant_of(n->in[1], false, &b))
         return f->op->op == OP_Add && make_product_add(f);
     if (a.q->dtype != b.q->dtype)
         return false;
-    Value *in[8] = {a.q,
-                    a.scale,
-                    zero_operand(g, &a),
-                    b.q,
-                    b.scale,
-                    zero_operand(g, &b),
-                    f->y.scale,
-                    zero_operand(g, &f->y)};
+    Value *in[8];
+    two_factors(f, &a, &b, in);
     return make(f, n->op == OP_Add ? OP_QLinearAdd : OP_QLinearMul, NULL, in, 8);
 }
 
