@@ -5,7 +5,8 @@
  * is no error when one rounding of a sum differs from several of its terms. Each back end of
  * --backend runs on the same inputs (files, test data, or seeded random numbers); every output is
  * compared, and one line says how far it is off. --per-node does the same with every intermediate
- * value made an output (driver/per_node.c). */
+ * value made an output (driver/per_node.c); these are compared with the interpreter, so that with
+ * --test-data the outputs are compared with the stored ones first. */
 #include "driver/backend.h"
 #include "driver/per_node.h"
 #include "driver/tensors.h"
@@ -28,7 +29,7 @@ static bool choose_backends(Cli *c, Chosen *chosen)
         chosen->kind[BACKEND_JIT] = jit_available();
         return true;
     }
-    while (*list) {
+    do {
         size_t n = strcspn(list, ",");
         BackendKind kind;
         if (!backend_find(list, n, &kind))
@@ -36,7 +37,19 @@ static bool choose_backends(Cli *c, Chosen *chosen)
                                c->o->backend);
         chosen->kind[kind] = true;
         list += n + (list[n] == ',');
-    }
+    } while (*list);
+    return true;
+}
+
+/* Whether the options go together; before the model is read. */
+static bool check_options(Cli *c, const Chosen *chosen)
+{
+    const Options *o = c->o;
+    if (o->per_node && !chosen->kind[BACKEND_C] && !chosen->kind[BACKEND_JIT])
+        return usage_error(&c->diag, "--per-node compares c and jit with the interpreter: "
+                                     "--backend has neither");
+    if (o->test_data && o->inputs.n > 0)
+        return usage_error(&c->diag, "-i and --test-data exclude each other");
     return true;
 }
 
@@ -175,10 +188,10 @@ int cmd_verify(Cli *c)
     PipelineOptions p;
     Chosen chosen = {{false}};
     int n_wrong = 0;
-    if (!choose_backends(c, &chosen) || !cli_pipeline_options(c, &p))
+    if (!choose_backends(c, &chosen) || !check_options(c, &chosen) || !cli_pipeline_options(c, &p))
         return cli_failed(c);
     bool done = true;
-    if (!c->o->per_node)
+    if (!c->o->per_node || c->o->test_data)
         done = verify_outputs(c, &p, &chosen, &n_wrong);
     for (int kind = BACKEND_C; c->o->per_node && done && kind <= BACKEND_JIT; kind++)
         if (chosen.kind[kind])

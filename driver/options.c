@@ -20,6 +20,8 @@ typedef enum OptionKind {
     OPT_SEED,   /* int64_t >= 0 */
     OPT_SIZE,   /* int64_t bytes >= 1, with an optional suffix K, M or G */
     OPT_REAL,   /* finite double */
+    OPT_AMOUNT, /* finite double >= 0 */
+    OPT_SCALE,  /* finite double > 0, in single precision too */
 } OptionKind;
 
 typedef struct Option {
@@ -59,7 +61,7 @@ static const Option options[] = {
      "a tensor (.npy, .pb) or a picture (PNG, JPEG) for an input"},
     {"mean", 0, OPT_REAL, CMD_RUN | CMD_VERIFY, FIELD(mean), "X",
      "pictures: subtracted from the pixels, which are 0 to 1 (default 0)"},
-    {"std", 0, OPT_REAL, CMD_RUN | CMD_VERIFY, FIELD(std), "X",
+    {"std", 0, OPT_SCALE, CMD_RUN | CMD_VERIFY, FIELD(std), "X",
      "pictures: divides what is left (default 1)"},
     {"random", 0, OPT_SEED, CMD_RUN, FIELD(random), "SEED",
      "random numbers for the inputs that no -i names"},
@@ -67,12 +69,12 @@ static const Option options[] = {
      "the form of the files that -o writes (default npy)"},
     {"test-data", 0, OPT_STRING, CMD_VERIFY, FIELD(test_data), "DIR",
      "take input_K.pb from DIR and expect output_K.pb"},
-    {"range-tol", 0, OPT_REAL, CMD_VERIFY, FIELD(range_tol), "T",
+    {"range-tol", 0, OPT_AMOUNT, CMD_VERIFY, FIELD(range_tol), "T",
      "tolerance as a part of the expected output's range, 0 taken in (default 1e-4;\n"
      "f16 2^-9, bf16 2^-6; 0 when --rtol or --atol is given)"},
-    {"rtol", 0, OPT_REAL, CMD_VERIFY, FIELD(rtol), "R",
+    {"rtol", 0, OPT_AMOUNT, CMD_VERIFY, FIELD(rtol), "R",
      "tolerance as a part of each expected element (default 0)"},
-    {"atol", 0, OPT_REAL, CMD_VERIFY, FIELD(atol), "A",
+    {"atol", 0, OPT_AMOUNT, CMD_VERIFY, FIELD(atol), "A",
      "absolute tolerance (default 0); the three are added"},
     {"per-node", 0, OPT_FLAG, CMD_VERIFY, FIELD(per_node), NULL,
      "compare every intermediate value and name the first node that differs"},
@@ -90,7 +92,7 @@ static const Option options[] = {
      "make an input a constant: the tensor in FILE, or numbers (1, [2,3], true)"},
     {"conv", 0, OPT_CHOICE, ALL_MODEL, FIELD(conv), "auto|direct|im2col|winograd",
      "the algorithm of convolutions (default auto)"},
-    {"winograd-error", 0, OPT_REAL, ALL_MODEL, FIELD(winograd_error), "E",
+    {"winograd-error", 0, OPT_AMOUNT, ALL_MODEL, FIELD(winograd_error), "E",
      "take Winograd only where its error, measured on the weights, is at most this\n"
      "part of the greatest output (default 2e-5; explain prints the errors)"},
     {"tune", 0, OPT_STRING, ALL_MODEL, FIELD(tune), "FILE",
@@ -162,6 +164,20 @@ static bool parse_real(const char *text, double *value)
     return end != text && *end == '\0' && isfinite(*value);
 }
 
+static bool store_real(Diag *d, const Option *opt, const char *text, double *value)
+{
+    bool ok = parse_real(text, value);
+    const char *range = "";
+    if (opt->kind == OPT_AMOUNT) {
+        ok = ok && *value >= 0;
+        range = " from 0 on";
+    } else if (opt->kind == OPT_SCALE) {
+        ok = ok && (float)*value > 0;
+        range = " above 0";
+    }
+    return ok || usage_error(d, "--%s takes a number%s, not \"%s\"", opt->name, range, text);
+}
+
 /* Stores an option's value in its field. */
 static bool store_value(Arena *a, Diag *d, const Option *opt, const char *value, Options *o)
 {
@@ -185,9 +201,9 @@ static bool store_value(Arena *a, Diag *d, const Option *opt, const char *value,
         *(const char **)field = value;
         return true;
     case OPT_REAL:
-        if (!parse_real(value, field))
-            return usage_error(d, "--%s takes a number, not \"%s\"", opt->name, value);
-        return true;
+    case OPT_AMOUNT:
+    case OPT_SCALE:
+        return store_real(d, opt, value, field);
     default:
         if (!parse_integer(value, low, opt->kind == OPT_SIZE, field))
             return usage_error(d, "--%s takes a whole number from %d on, not \"%s\"", opt->name,
@@ -223,8 +239,14 @@ static bool parse_option(Arena *a, Diag *d, Command command, int argc, char **ar
 
 bool options_parse(Arena *a, Diag *d, Command command, int argc, char **argv, Options *o)
 {
-    *o = (Options){
-        .threads = 1, .seed = 1, .random = -1, .std = 1, .rtol = -1, .atol = -1, .range_tol = -1};
+    *o = (Options){.threads = 1,
+                   .seed = 1,
+                   .random = -1,
+                   .std = 1,
+                   .rtol = -1,
+                   .atol = -1,
+                   .range_tol = -1,
+                   .winograd_error = -1};
     bool only_operands = false;
     for (int i = 0; i < argc; i++) {
         if (!only_operands && strcmp(argv[i], "--") == 0) {

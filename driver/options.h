@@ -33,8 +33,7 @@ typedef struct Options {
     int64_t threads, runs, seed, max_memory;
     int64_t random; /* seed of `run --random`; -1: not given */
     double mean, std;
-    double winograd_error;        /* 0: not given */
-    double rtol, atol, range_tol; /* -1: not given */
+    double rtol, atol, range_tol, winograd_error; /* -1: not given */
     bool time, json, per_node, keep_denormals, help;
 } Options;
 

@@ -141,8 +141,6 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
         return usage_error(&c->diag, "unknown target \"%s\"", o->target);
     if (o->threads > MAX_THREADS)
         return usage_error(&c->diag, "--threads takes at most %d", MAX_THREADS);
-    if (o->winograd_error < 0)
-        return usage_error(&c->diag, "--winograd-error takes a number from 0 on");
     if (o->dump && strcmp(o->dump, "all") != 0 && !is_stage(o->dump))
         return usage_error(&c->diag, "no pass is called \"%s\"", o->dump);
     if (o->stop_after && !is_stage(o->stop_after))
@@ -152,7 +150,7 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
                               .stop_after = o->stop_after,
                               .time = o->time,
                               .keep_denormals = o->keep_denormals,
-                              .winograd_error = o->winograd_error,
+                              .winograd_error = o->winograd_error >= 0 ? &o->winograd_error : NULL,
                               .dump_to = stdout};
     return bind_dims(c, &p->import) && bind_freezes(c, &p->import) && bind_plan(c, p);
 }
@@ -166,7 +164,7 @@ const char *cli_options_text(Cli *c, const PipelineOptions *p)
         text = arena_printf(a, "%s --conv %s", text, conv_names[p->passes.conv]);
     if (o->keep_denormals)
         text = arena_printf(a, "%s --keep-denormals", text);
-    if (o->winograd_error > 0)
+    if (p->passes.winograd_error)
         text = arena_printf(a, "%s --winograd-error %g", text, o->winograd_error);
     if (o->plan || o->tune)
         text = arena_printf(a, "%s --plan", text);

@@ -55,18 +55,29 @@ static bool number(Tensor *t, int64_t i, const char **p)
     return ok;
 }
 
+/* Steps over brackets and spaces and returns how many brackets there are. */
+static int brackets(const char **p, char bracket)
+{
+    int n = 0;
+    for (; **p == bracket || **p == ' '; ++*p)
+        n += **p == bracket;
+    return n;
+}
+
 static bool numbers(Importer *im, const FreezeBinding *b, Tensor *t, int64_t count)
 {
-    const char *p = b->text + strspn(b->text, "[ ");
+    const char *p = b->text;
+    int depth = brackets(&p, '[');
     for (int64_t i = 0; i < count; i++) {
         if (!number(t, i, &p))
             return diag_error(im->diag, "--freeze %s=%s: no row of numbers of type %s", b->input,
                               b->text, dtype_name(t->dtype));
         p += strspn(p, ", ");
     }
-    p += strspn(p, "] ");
-    return *p == '\0' || diag_error(im->diag, "--freeze %s=%s: no row of numbers of type %s",
-                                    b->input, b->text, dtype_name(t->dtype));
+    if (brackets(&p, ']') != depth || *p != '\0')
+        return diag_error(im->diag, "--freeze %s=%s: no row of numbers of type %s", b->input,
+                          b->text, dtype_name(t->dtype));
+    return true;
 }
 
 /* How many there are: one more than commas; "[]" is none. */

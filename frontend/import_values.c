@@ -83,7 +83,8 @@ static bool pin_options(Importer *im)
         if (b->extent < 1)
             return diag_error(im->diag, "--dim %s=%lld: must be at least 1", b->symbol,
                               (long long)b->extent);
-        strmap_put(&im->dims, b->symbol, new_extent(im, b->extent));
+        if (strmap_put(&im->dims, b->symbol, new_extent(im, b->extent)))
+            return diag_error(im->diag, "--dim %s is given twice", b->symbol);
     }
     return true;
 }

@@ -24,13 +24,13 @@ typedef struct PassOptions {
     ConvChoice conv;
     const PlanChoice *choices; /* the chosen ones go before everything else */
     int n_choices;
-    double winograd_error;  /* bound on Candidate.error; 0: WINOGRAD_ERROR */
-    const char *dump;       /* name of the pass to dump after, "all", or NULL */
-    const char *stop_after; /* name of the pass to stop after, or NULL */
-    bool time;              /* print the time of each pass */
-    bool keep_denormals;    /* leave the weights as they are */
-    bool quiet;             /* no notes: not the first compilation of this model */
-    FILE *dump_to;          /* where dumps and times go */
+    const double *winograd_error; /* bound on Candidate.error; NULL: WINOGRAD_ERROR */
+    const char *dump;             /* name of the pass to dump after, "all", or NULL */
+    const char *stop_after;       /* name of the pass to stop after, or NULL */
+    bool time;                    /* print the time of each pass */
+    bool keep_denormals;          /* leave the weights as they are */
+    bool quiet;                   /* no notes: not the first compilation of this model */
+    FILE *dump_to;                /* where dumps and times go */
 } PassOptions;
 
 typedef struct Pass {

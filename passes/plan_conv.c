@@ -346,7 +346,7 @@ bool plan_conv(Graph *g, Node *n, const PassOptions *o)
     Candidates c = {.n = 0};
     const PlanChoice *entry = NULL;
     const char *illegal = NULL;
-    collect(g, n, o && o->winograd_error > 0 ? o->winograd_error : WINOGRAD_ERROR, &c);
+    collect(g, n, o && o->winograd_error ? *o->winograd_error : WINOGRAD_ERROR, &c);
     const Candidate *x = chosen(n, &c, o, &entry);
     if (entry && x == NULL)
         return node_error(g, n, "the plan file asks for %s %dx%d, which it cannot have",
