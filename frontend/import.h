@@ -28,10 +28,13 @@ enum {
     MAX_BODY_DEPTH = 64,    /* of functions that call functions, of loops in branches, … */
     MAX_TURNS = 1 << 14,    /* of one loop */
     MAX_EXPANDED = 1 << 18, /* nodes that functions, loops and branches may become */
+    MAX_INNER_NAME = 64,    /* bytes that one name of a body adds to those in the graph */
 };
 
 /* No value of a graph may need more bytes than this. */
 #define MAX_VALUE_BYTES ((int64_t)1 << 36)
+/* Nor what the importer itself writes for one node. */
+#define MAX_MADE_BYTES ((int64_t)1 << 28)
 
 /* A list of nodes with the names that it defines: the model's graph, one call of a function, one
  * turn of a loop, the branch that is taken. All are imported into the one graph. */
@@ -61,6 +64,8 @@ typedef struct Importer {
     Value *absent;         /* what a function's missing operand is bound to */
     StrMap functions;      /* "domain:name:overload" -> FunctionProto */
     StrMap captured;       /* "%p" of a node with subgraphs -> the names that these read */
+    StrMap checked;        /* "%p" of lists of nodes whose operators are all known */
+    StrMap tensors;        /* "%p" of a TensorProto -> its Tensor */
     StrMap frozen;         /* name of an input -> a pointer to the Tensor of --freeze */
     StrMap dims;           /* symbol -> int64_t */
     Node *node;            /* being imported, for messages */
@@ -78,7 +83,7 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
 /* Collects the model's functions. */
 bool import_functions(Importer *im);
 /* Lists all nodes whose operator is neither in the table nor a function, also in the functions
- * that are called and in loops; false when there are any. */
+ * that are called and in loops; false when there are any. A list of nodes is looked at once. */
 bool import_check_operators(Importer *im, const Body *b);
 /* Finds the model's opset; false when it is missing or out of range. */
 bool import_check_versions(Importer *im);
@@ -120,6 +125,18 @@ bool import_call(Importer *im, const Onnx__NodeProto *p, size_t index);
 
 /* A body inside of the one being imported, with no nodes yet. `path` is its own part. */
 Body *import_body_new(Importer *im, const Body *outer, const char *path);
+/* What a node's name adds to the path of its bodies: the name, or its beginning. */
+const char *import_path_part(Importer *im, const Onnx__NodeProto *p);
+/* A name of the body being imported as it is in the graph: behind the body's path. There, a long
+ * one is cut and gets a number, since a loop repeats it in every turn. */
+const char *import_inner_name(Importer *im, const Body *b, const char *name);
+/* Counts nodes that a body becomes; false after a message when they are too many. */
+bool import_count_nodes(Importer *im, const Body *b, size_t n);
+/* Whether the inputs of a loop's body have names, each another one. */
+bool import_check_inputs(Importer *im, const Onnx__GraphProto *g);
+/* The one number of type `t` that `v` is known to hold; false after a message that calls it `what`
+ * when it has another type or shape, or is no constant. */
+bool import_known(Importer *im, const Value *v, const char *what, DType t, int64_t *number);
 /* A subgraph's nodes and initializers, which are constants of the body from now on. */
 bool import_subgraph(Importer *im, Body *b, const Onnx__GraphProto *g);
 /* A value by its name in this body or the outer ones; NULL when there is none. */
@@ -140,6 +157,8 @@ int32_t dtype_to_onnx(DType t);
  * `what` names it in messages; `folder` is where external data may lie (NULL: refused). */
 Tensor *tensor_from_proto(Arena *a, Diag *d, const Onnx__TensorProto *p, const char *what,
                           const char *folder);
+/* The same for a tensor of the model, once, however often a loop repeats its node. */
+const Tensor *import_tensor(Importer *im, const Onnx__TensorProto *p, const char *what);
 /* Reads `bytes` bytes that the message says lie in another file. */
 void *external_data_read(Arena *a, Diag *d, const Onnx__TensorProto *p, size_t bytes,
                          const char *what, const char *folder);
@@ -148,11 +167,12 @@ void tensor_to_proto(Arena *a, const Tensor *t, const char *name, Onnx__TensorPr
 
 /* False (with a message) when a value of this type is larger than cnncc can handle. */
 bool import_check_size(Importer *im, const char *what, DType t, const Shape *s);
+/* The same for data that the importer is about to make: the node's import writes it at once. */
+bool import_check_made(Importer *im, const Node *n, DType t, const Shape *s);
 
 /* Constants of the importer's own making; the first is a scalar. */
 Value *import_scalar(Importer *im, const char *name, DType dtype, int64_t number);
 Value *import_const_i64(Importer *im, const char *name, const int64_t *data, int64_t count);
-Value *import_const_f32(Importer *im, const char *name, const float *data, int64_t count);
 /* A new node before the one being imported, inferred and folded; returns its only output. */
 Value *import_emit(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in);
 /* The same behind all nodes that are there. */

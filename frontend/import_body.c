@@ -4,7 +4,8 @@
  * loop. Goes out: their nodes in the one graph, and a name table in which the node that the body
  * stands for finds its results. A subgraph sees the names around it, a function does not.
  * Holds: bodies nest at most MAX_BODY_DEPTH deep and become at most MAX_EXPANDED nodes, whatever
- * the model asks for; names in the graph begin with the path of their body. */
+ * the model asks for; names in the graph begin with the path of their body, to which each name of
+ * the model adds at most about MAX_INNER_NAME bytes. */
 #include "frontend/import.h"
 
 #include <string.h>
@@ -34,6 +35,20 @@ Body *import_body_new(Importer *im, const Body *outer, const char *path)
                 .function = outer ? outer->function : NULL,
                 .call = outer ? outer->call : NULL};
     return b;
+}
+
+const char *import_path_part(Importer *im, const Onnx__NodeProto *p)
+{
+    return arena_printf(im->arena, "%.*s", MAX_INNER_NAME, proto_own_name(p));
+}
+
+const char *import_inner_name(Importer *im, const Body *b, const char *name)
+{
+    if (b->path[0] == '\0')
+        return name;
+    if (strlen(name) <= MAX_INNER_NAME)
+        return arena_printf(im->arena, "%s%s", b->path, name);
+    return arena_printf(im->arena, "%s%.*s_%d", b->path, MAX_INNER_NAME, name, im->graph->n_values);
 }
 
 bool import_subgraph(Importer *im, Body *b, const Onnx__GraphProto *g)
@@ -133,21 +148,55 @@ const char **import_captured(Importer *im, const Onnx__NodeProto *p, size_t *n)
     return c->names;
 }
 
+/* ---- what the nodes that stand for bodies have in common ---- */
+
+bool import_check_inputs(Importer *im, const Onnx__GraphProto *g)
+{
+    StrMap seen = strmap_new(im->arena);
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *name = proto_name(g->input[i]->name);
+        if (name[0] == '\0')
+            return node_error(im->graph, im->node, "input %zu of the body has no name", i);
+        if (strmap_put(&seen, name, im))
+            return node_error(im->graph, im->node, "two inputs of the body are named \"%s\"", name);
+    }
+    return true;
+}
+
+bool import_known(Importer *im, const Value *v, const char *what, DType t, int64_t *number)
+{
+    if (v->dtype != t || shape_numel(&v->shape) != 1)
+        return node_error(im->graph, im->node, "%s is %s%s, it must be one %s", what,
+                          dtype_name(v->dtype), shape_str(im->arena, &v->shape), dtype_name(t));
+    if (v->constant == NULL)
+        return node_unsupported(im->graph, im->node,
+                                "%s \"%s\" is not known at compile time; when it follows from an "
+                                "input, bind that with --freeze",
+                                what, v->name);
+    *number = tensor_get_i64(v->constant, 0);
+    return true;
+}
+
 /* ---- import ---- */
+
+bool import_count_nodes(Importer *im, const Body *b, size_t n)
+{
+    im->expanded_work += (int64_t)n;
+    if (im->expanded_work <= MAX_EXPANDED)
+        return true;
+    const char *where = b->path[0] ? import_place(im, b) : node_label(im->arena, im->node);
+    return diag_error(im->diag, "%s: functions, loops and branches become more than %d nodes here",
+                      where, MAX_EXPANDED);
+}
 
 static bool check_limits(Importer *im, const Body *b)
 {
     if (b->caller == NULL)
         return true;
-    im->expanded_work += (int64_t)b->n_node + 1;
     if (b->depth > MAX_BODY_DEPTH)
         return diag_error(im->diag, "%s: functions, loops and branches nest more than %d deep",
                           import_place(im, b), MAX_BODY_DEPTH);
-    if (im->expanded_work > MAX_EXPANDED)
-        return diag_error(im->diag,
-                          "%s: functions, loops and branches become more than %d nodes here",
-                          import_place(im, b), MAX_EXPANDED);
-    return true;
+    return import_count_nodes(im, b, b->n_node + 1);
 }
 
 static bool import_nodes(Importer *im, const Body *b)
@@ -182,7 +231,7 @@ void import_result(Importer *im, const Onnx__NodeProto *p, size_t i, Value *v, i
         return;
     Value *holder = strmap_get(&im->body->values, p->output[i]); /* made for a node of the table */
     if (holder == NULL) {
-        const char *name = arena_printf(im->arena, "%s%s", im->body->path, p->output[i]);
+        const char *name = import_inner_name(im, im->body, p->output[i]);
         holder = graph_value(im->graph, name, v->dtype, &v->shape);
     }
     if (v->id >= first) {

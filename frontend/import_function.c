@@ -58,7 +58,7 @@ static bool check_call(Importer *im, const Onnx__FunctionProto *f, const Onnx__N
 
 static Body *function_body(Importer *im, const Onnx__FunctionProto *f, const Onnx__NodeProto *p)
 {
-    Body *b = import_body_new(im, NULL, proto_own_name(p));
+    Body *b = import_body_new(im, NULL, import_path_part(im, p));
     b->function = f;
     b->call = p;
     b->node = f->node;

@@ -3,30 +3,21 @@
  * Comes in: an If whose condition is a constant, or becomes one by the folding of shape arithmetic.
  * Goes out: the branch's nodes. What the other branch holds does not matter. */
 #include "frontend/import.h"
-#include "ir/interp/interp.h"
 
 bool import_if(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     const Onnx__GraphProto *branch[2] = {NULL, NULL};
-    const Tensor *condition = n->in[0]->constant;
+    int64_t condition = 0;
     if (!attr_graph(im, p, "else_branch", &branch[0]) ||
-        !attr_graph(im, p, "then_branch", &branch[1]))
+        !attr_graph(im, p, "then_branch", &branch[1]) ||
+        !import_known(im, n->in[0], "the condition", DT_BOOL, &condition))
         return false;
-    if (n->in[0]->dtype != DT_BOOL || shape_numel(&n->in[0]->shape) != 1)
-        return node_error(im->graph, n, "the condition is %s%s, it must be one bool",
-                          dtype_name(n->in[0]->dtype), shape_str(im->arena, &n->in[0]->shape));
-    if (condition == NULL)
-        return node_unsupported(
-            im->graph, n,
-            "the condition \"%s\" is not known at compile time; when it follows "
-            "from an input, bind that with --freeze",
-            n->in[0]->name);
-    const Onnx__GraphProto *g = branch[tensor_get_i64(condition, 0) != 0];
+    const Onnx__GraphProto *g = branch[condition != 0];
     if (g->n_output < p->n_output)
         return node_error(im->graph, n, "the branch makes %zu values, the node has %zu outputs",
                           g->n_output, p->n_output);
     int first = im->graph->n_values;
-    Body *b = import_body_new(im, im->body, proto_own_name(p));
+    Body *b = import_body_new(im, im->body, import_path_part(im, p));
     if (!import_subgraph(im, b, g) || !import_check_operators(im, b) || !import_body(im, b))
         return false;
     for (size_t i = 0; i < p->n_output; i++) {

@@ -22,22 +22,20 @@ typedef struct Loop {
     Value ***scanned; /* [scanned][turn] */
 } Loop;
 
-/* The first operands: a number, a bool; *known says whether there is one. False after a message. */
-static bool known_operand(const Loop *l, int i, const char *what, int64_t *number, bool *known)
+/* Reads the first two operands, either of which may be absent. */
+static bool how_often(Loop *l)
 {
-    const Value *v = i < l->node->n_in ? l->node->in[i] : NULL;
-    *known = v != NULL;
-    if (v == NULL)
-        return true;
-    if (shape_numel(&v->shape) != 1)
-        return node_error(l->im->graph, l->node, "%s has shape %s, it must be one number", what,
-                          shape_str(l->im->arena, &v->shape));
-    if (v->constant == NULL)
-        return node_unsupported(l->im->graph, l->node,
-                                "%s \"%s\" is not known at compile time; when it follows from an "
-                                "input, bind that with --freeze",
-                                what, v->name);
-    *number = tensor_get_i64(v->constant, 0);
+    const Node *n = l->node;
+    int64_t going = 1;
+    l->trips = -1;
+    if (import_has_input(n, 0)) {
+        if (!import_known(l->im, n->in[0], "the trip count", DT_I64, &l->trips))
+            return false;
+        l->trips = l->trips < 0 ? 0 : l->trips;
+    }
+    if (import_has_input(n, 1) && !import_known(l->im, n->in[1], "the condition", DT_BOOL, &going))
+        return false;
+    l->going = going != 0;
     return true;
 }
 
@@ -45,16 +43,8 @@ static bool start(Loop *l)
 {
     const Onnx__GraphProto *g = l->g;
     Node *n = l->node;
-    int64_t condition = 1;
-    bool counted, conditional;
-    if (!known_operand(l, 0, "the trip count", &l->trips, &counted) ||
-        !known_operand(l, 1, "the condition", &condition, &conditional))
+    if (!how_often(l) || !import_check_inputs(l->im, g))
         return false;
-    l->going = condition != 0;
-    if (!counted)
-        l->trips = -1;
-    else if (l->trips < 0)
-        l->trips = 0;
     l->n_carried = n->n_in > 2 ? (size_t)n->n_in - 2 : 0;
     if (g->n_input != l->n_carried + 2 || g->n_output < l->n_carried + 1)
         return node_error(
@@ -78,23 +68,25 @@ static bool start(Loop *l)
 /* What the turn leaves: the condition, the carried values, one of each of the scanned. */
 static bool end_turn(Loop *l, const Body *b, int64_t turn)
 {
+    int64_t going = 0;
+    const Value *condition = NULL;
     for (size_t i = 0; i < l->g->n_output; i++) {
         const char *name = proto_name(l->g->output[i]->name);
         Value *v = import_find(b, name);
         if (v == NULL || v == l->im->absent)
             return node_error(l->im->graph, l->node, "the body does not make its output \"%s\"",
                               name);
-        if (i == 0 && v->constant == NULL)
-            return node_unsupported(l->im->graph, l->node,
-                                    "whether it goes on depends on data (\"%s\", turn %lld)", name,
-                                    (long long)turn);
         if (i == 0)
-            l->going = tensor_get_i64(v->constant, 0) != 0;
+            condition = v;
         else if (i <= l->n_carried)
             l->carried[i - 1] = v;
         else
             l->scanned[i - 1 - l->n_carried][turn] = v;
     }
+    const char *what = arena_printf(l->im->arena, "the condition after turn %lld", (long long)turn);
+    if (!import_known(l->im, condition, what, DT_BOOL, &going))
+        return false;
+    l->going = going != 0;
     return true;
 }
 
@@ -102,7 +94,7 @@ static bool turn(Loop *l, int64_t i)
 {
     Importer *im = l->im;
     Body *b = import_body_new(
-        im, l->fixed, arena_printf(im->arena, "%s/%lld", proto_own_name(l->p), (long long)i));
+        im, l->fixed, arena_printf(im->arena, "%s/%lld", import_path_part(im, l->p), (long long)i));
     b->node = l->g->node;
     b->n_node = l->g->n_node;
     import_bind(b, proto_name(l->g->input[0]->name), import_scalar(im, NULL, DT_I64, i));
@@ -138,7 +130,7 @@ bool import_loop(Importer *im, const Onnx__NodeProto *p, Node *n)
     int64_t i = 0;
     if (!attr_graph(im, p, "body", &l.g) || !start(&l))
         return false;
-    l.fixed = import_body_new(im, im->body, proto_own_name(p));
+    l.fixed = import_body_new(im, im->body, import_path_part(im, p));
     if (!import_initializers(im, l.fixed, l.g))
         return false;
     for (; l.going && (l.trips < 0 || i < l.trips); i++) {

@@ -168,7 +168,7 @@ bool import_constant_of_shape(Importer *im, const Onnx__NodeProto *p, Node *n)
     if (value == NULL)
         return true;
     const char *what = arena_printf(im->arena, "%s: value", node_label(im->arena, n));
-    const Tensor *t = tensor_from_proto(im->arena, im->diag, value, what, im->folder);
+    const Tensor *t = import_tensor(im, value, what);
     if (t == NULL)
         return false;
     if (shape_numel(&t->shape) != 1)
@@ -211,9 +211,7 @@ static const Tensor *constant_data(Importer *im, const Onnx__NodeProto *p, const
     size_t count = 0;
     if (attr_present(im, p, "value")) {
         const char *what = arena_printf(im->arena, "%s: value", node_label(im->arena, n));
-        return attr_tensor(im, p, "value", &value)
-                   ? tensor_from_proto(im->arena, im->diag, value, what, im->folder)
-                   : NULL;
+        return attr_tensor(im, p, "value", &value) ? import_tensor(im, value, what) : NULL;
     }
     if (attr_present(im, p, "value_float"))
         return attr_float(im, p, "value_float", &f) ? floats_tensor(im, (float[]){(float)f}, 1, 0)

@@ -134,15 +134,6 @@ Value *import_const_i64(Importer *im, const char *name, const int64_t *data, int
     return graph_constant(im->graph, name, t);
 }
 
-Value *import_const_f32(Importer *im, const char *name, const float *data, int64_t count)
-{
-    Shape s = shape_make(1, &count);
-    Tensor *t = tensor_new(im->arena, DT_F32, &s);
-    if (count)
-        memcpy(t->data, data, (size_t)count * sizeof *data);
-    return graph_constant(im->graph, name, t);
-}
-
 static Value *finish_made(Importer *im, Node *n, const Params *params)
 {
     n->id = im->node->id;
@@ -162,6 +153,8 @@ Value *import_emit(Importer *im, OpKind op, const Params *params, Value *const *
 Value *import_append(Importer *im, OpKind op, const Params *params, Value *const *in, int n_in)
 {
     static const Shape scalar;
+    if (!import_count_nodes(im, im->body, 1))
+        return NULL;
     Value *out = graph_value(im->graph, NULL, DT_NONE, &scalar);
     return finish_made(im, graph_node(im->graph, op, NULL, in, n_in, &out, 1), params);
 }
@@ -191,9 +184,7 @@ static Value **results(Importer *im, const Onnx__NodeProto *p, int *count)
     for (size_t i = 0; i < p->n_output; i++) {
         if (p->output[i][0] == '\0')
             continue;
-        const char *name = p->output[i];
-        if (im->body->path[0])
-            name = arena_printf(im->arena, "%s%s", im->body->path, name);
+        const char *name = import_inner_name(im, im->body, p->output[i]);
         out[i] = graph_value(im->graph, name, DT_NONE, &scalar);
         import_bind(im->body, p->output[i], out[i]);
         *count = (int)i + 1;
@@ -310,8 +301,8 @@ bool import_one_node(Importer *im, size_t index)
     Value **in = operands(im, p, &n_in);
     Value **out = results(im, p, &n_out);
     const char *name = proto_name(p->name);
-    if (name[0] && im->body->path[0])
-        name = arena_printf(im->arena, "%s%s", im->body->path, name);
+    if (name[0])
+        name = import_inner_name(im, im->body, name);
     Node *n = graph_node(im->graph, op, name[0] ? name : NULL, in, n_in, out, n_out);
     n->id = (int)index;
     im->node = n;

@@ -55,35 +55,20 @@ static const char *hint_for(Importer *im, const Onnx__NodeProto *p)
     return standard ? "" : "; a function of that name in the model would be inlined";
 }
 
-/* One walk over what a body uses. */
-typedef struct Check {
-    Importer *im;
-    StrMap visited; /* functions: "%p" -> anything */
-    int depth;
-} Check;
+static bool check_nodes(Importer *im, int depth, const char *path, Onnx__NodeProto *const *node,
+                        size_t n);
 
-static bool check_nodes(Check *c, const char *path, Onnx__NodeProto *const *node, size_t n);
-
-/* A function that is called, once. */
-static bool check_function(Check *c, const Onnx__FunctionProto *f)
+static bool check_node(Importer *im, int depth, const char *path, const Onnx__NodeProto *p,
+                       size_t index)
 {
-    const char *key = arena_printf(c->im->arena, "%p", (const void *)f);
-    if (strmap_put(&c->visited, key, c))
-        return true;
-    const char *path = arena_printf(c->im->arena, "in function %s: ", proto_name(f->name));
-    return check_nodes(c, path, f->node, f->n_node);
-}
-
-static bool check_node(Check *c, const char *path, const Onnx__NodeProto *p, size_t index)
-{
-    Importer *im = c->im;
     OpKind op = proto_op(p);
     bool ok = true;
     if (op == OP_NONE) {
         const Onnx__FunctionProto *f = import_function(im, p);
         const char *domain = proto_name(p->domain);
+        const char *in = f ? arena_printf(im->arena, "in function %s: ", proto_name(f->name)) : "";
         if (f)
-            return check_function(c, f);
+            return check_nodes(im, depth + 1, in, f->node, f->n_node);
         return diag_unsupported(im->diag, "%s%s: operator %s%s%s is not supported%s", path,
                                 proto_label(im->arena, p, index), domain, domain[0] ? "." : "",
                                 proto_name(p->op_type), hint_for(im, p));
@@ -93,27 +78,28 @@ static bool check_node(Check *c, const char *path, const Onnx__NodeProto *p, siz
         if (g == NULL)
             continue;
         const char *label = arena_printf(im->arena, "%sin %s: ", path, proto_name(p->op_type));
-        ok = check_nodes(c, label, g->node, g->n_node) && ok;
+        ok = check_nodes(im, depth + 1, label, g->node, g->n_node) && ok;
     }
     return ok;
 }
 
-static bool check_nodes(Check *c, const char *path, Onnx__NodeProto *const *node, size_t n)
+/* Each list once: functions are called, and branches taken, any number of times. */
+static bool check_nodes(Importer *im, int depth, const char *path, Onnx__NodeProto *const *node,
+                        size_t n)
 {
     bool ok = true;
-    if (c->depth == MAX_BODY_DEPTH)
-        return diag_error(c->im->diag, "%sfunctions, loops and branches nest more than %d deep",
-                          path, MAX_BODY_DEPTH);
-    c->depth++;
+    if (strmap_put(&im->checked, arena_printf(im->arena, "%p", (const void *)node), im))
+        return true;
+    if (depth == MAX_BODY_DEPTH)
+        return diag_error(im->diag, "%sfunctions, loops and branches nest more than %d deep", path,
+                          MAX_BODY_DEPTH);
     for (size_t i = 0; i < n; i++)
-        ok = check_node(c, path, node[i], i) && ok;
-    c->depth--;
+        ok = check_node(im, depth, path, node[i], i) && ok;
     return ok;
 }
 
 bool import_check_operators(Importer *im, const Body *b)
 {
-    Check c = {.im = im, .visited = strmap_new(im->arena)};
     const char *path = b->path[0] ? arena_printf(im->arena, "in %s: ", import_place(im, b)) : "";
-    return check_nodes(&c, path, b->node, b->n_node);
+    return check_nodes(im, 0, path, b->node, b->n_node);
 }

@@ -197,12 +197,12 @@ bool import_scan(Importer *im, const Onnx__NodeProto *p, Node *n)
     for (int i = 0; i < n_in; i++)
         if (in[i] == NULL)
             return node_error(im->graph, n, "input %d is missing", i + batched);
-    if (!attributes(&s, (size_t)n_in))
+    if (!attributes(&s, (size_t)n_in) || !import_check_inputs(im, s.g))
         return false;
     if (p->n_output > s.g->n_output)
         return node_error(im->graph, n, "%zu outputs, the body makes %zu", p->n_output,
                           s.g->n_output);
-    const char *path = proto_own_name(p);
+    const char *path = import_path_part(im, p);
     Value **out = ARENA_ARRAY(im->arena, Value *, s.g->n_output);
     s.fixed = import_body_new(im, im->body, path);
     if (!import_initializers(im, s.fixed, s.g) ||

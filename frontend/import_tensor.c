@@ -2,7 +2,8 @@
  *
  * The element count must be exactly what the shape says, in whichever field the data lies. Raw
  * and equally typed data is used where it lies in the decoded message; the narrow types that the
- * message widens to int32 are copied. Bytes are little-endian, as this machine's are. */
+ * message widens to int32 are copied. Bytes are little-endian, as this machine's are.
+ * Holds: the model's tensors are read once each. */
 #include "frontend/import.h"
 
 #include <string.h>
@@ -129,6 +130,17 @@ Tensor *tensor_from_proto(Arena *a, Diag *d, const Onnx__TensorProto *p, const c
         return NULL;
     if (t->dtype == DT_BOOL)
         normalise_bools(t);
+    return t;
+}
+
+const Tensor *import_tensor(Importer *im, const Onnx__TensorProto *p, const char *what)
+{
+    const char *key = arena_printf(im->arena, "%p", (const void *)p);
+    Tensor *t = strmap_get(&im->tensors, key);
+    if (t == NULL) {
+        t = tensor_from_proto(im->arena, im->diag, p, what, im->folder);
+        strmap_put(&im->tensors, key, t);
+    }
     return t;
 }
 

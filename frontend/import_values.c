@@ -7,16 +7,28 @@
 
 #include <string.h>
 
-bool import_check_size(Importer *im, const char *what, DType t, const Shape *s)
+static bool check_bytes(Importer *im, const char *what, DType t, const Shape *s, int64_t limit)
 {
     int64_t numel;
     if (!shape_checked_numel(s, &numel))
         return diag_error(im->diag, "%s: shape %s is too large", what, shape_str(im->arena, s));
     int64_t size = (int64_t)dtype_size(t);
     int64_t bytes = numel * size; /* below 2^62: see shape_checked_numel */
-    return bytes <= MAX_VALUE_BYTES ||
+    return bytes <= limit ||
            diag_error(im->diag, "%s: shape %s needs %lld bytes, the limit is %lld", what,
-                      shape_str(im->arena, s), (long long)bytes, (long long)MAX_VALUE_BYTES);
+                      shape_str(im->arena, s), (long long)bytes, (long long)limit);
+}
+
+bool import_check_size(Importer *im, const char *what, DType t, const Shape *s)
+{
+    return check_bytes(im, what, t, s, MAX_VALUE_BYTES);
+}
+
+bool import_check_made(Importer *im, const Node *n, DType t, const Shape *s)
+{
+    const char *what = arena_printf(im->arena, "%s: data that is computed at compile time",
+                                    node_label(im->arena, n));
+    return check_bytes(im, what, t, s, MAX_MADE_BYTES);
 }
 
 bool import_initializers(Importer *im, Body *b, const Onnx__GraphProto *g)
@@ -27,13 +39,12 @@ bool import_initializers(Importer *im, Body *b, const Onnx__GraphProto *g)
         const char *what = arena_printf(im->arena, "initializer \"%s\"", name);
         if (name[0] == '\0')
             return diag_error(im->diag, "initializer %zu has no name", i);
-        const Tensor *t = tensor_from_proto(im->arena, im->diag, p, what, im->folder);
+        const Tensor *t = import_tensor(im, p, what);
         if (t == NULL)
             return false;
         if (strmap_get(&b->values, name))
             return diag_error(im->diag, "%s is defined twice", what);
-        const char *unique = b->path[0] ? arena_printf(im->arena, "%s%s", b->path, name) : name;
-        import_bind(b, name, graph_constant(im->graph, unique, t));
+        import_bind(b, name, graph_constant(im->graph, import_inner_name(im, b, name), t));
         if (dtype_is_float(t->dtype))
             im->graph->n_parameters += shape_numel(&t->shape);
     }
