@@ -2,6 +2,7 @@
  *
  * Compress of a known condition becomes a Gather, CenterCropPad a Pad. */
 #include "frontend/import.h"
+#include "ir/infer.h"
 
 #include <string.h>
 
@@ -189,12 +190,11 @@ bool import_center_crop_pad(Importer *im, const Onnx__NodeProto *p, Node *n)
         return node_error(im->graph, n, "the shape has %lld entries for %lld axes",
                           (long long)n_sizes, (long long)(n_axes < 0 ? rank : n_axes));
     PadParams pad = {.mode = PAD_CONSTANT};
+    bool named[MAX_RANK] = {false};
+    if (!infer_mark_axes(im->graph, n, n_axes, axes, (int)rank, named))
+        return false;
     for (int k = 0; k < (int)n_sizes; k++) {
         int64_t axis = n_axes < 0 ? k : axes[k];
-        axis += axis < 0 ? rank : 0;
-        if (axis < 0 || axis >= rank)
-            return node_error(im->graph, n, "attribute \"axes\" names axis %lld of %lld",
-                              (long long)axis, (long long)rank);
         if (sizes[k] < 0 || sizes[k] > MAX_VALUE_BYTES)
             return node_error(im->graph, n, "extent %lld in the shape is out of range",
                               (long long)sizes[k]);

@@ -110,6 +110,8 @@ static bool fill_mask(Importer *im, const Node *n)
     mask->dtype = im->opset < 10 ? n->in[0]->dtype : DT_BOOL;
     mask->shape = n->in[0]->shape;
     mask->def = NULL;
+    if (!import_check_made(im, n, mask->dtype, &mask->shape))
+        return false;
     Tensor *t = tensor_new(im->arena, mask->dtype, &mask->shape);
     int64_t numel = shape_numel(&mask->shape);
     for (int64_t i = 0; i < numel; i++)

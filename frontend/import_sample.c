@@ -22,10 +22,13 @@ bool import_grid_sample(Importer *im, const Onnx__NodeProto *p, Node *n)
 
 /* ---- AffineGrid ---- */
 
-/* The base coordinates [points][dims + 1]: x, y (, z) in -1…1, the last axis fastest, and 1. */
+/* The base coordinates [points][dims + 1]: x, y (, z) in -1…1, the last axis fastest, and 1. NULL
+ * after a message. */
 static Value *base_grid(Importer *im, const int64_t *extent, int dims, int64_t points, bool corners)
 {
     Shape s = {2, {points, dims + 1}};
+    if (!import_check_made(im, im->node, DT_F32, &s))
+        return NULL;
     Tensor *t = tensor_new(im->arena, DT_F32, &s);
     for (int64_t i = 0; i < points; i++) {
         int64_t rest = i;
@@ -83,7 +86,7 @@ bool import_affine_grid(Importer *im, const Onnx__NodeProto *p, Node *n)
     if (theta == NULL)
         return false;
     Value *factors[] = {base_grid(im, size, dims, points, corners), theta};
-    Value *grid = import_emit(im, OP_MatMul, NULL, factors, 2);
+    Value *grid = factors[0] == NULL ? NULL : import_emit(im, OP_MatMul, NULL, factors, 2);
     if (grid == NULL)
         return false;
     shape[0] = n->in[0]->shape.dim[0];

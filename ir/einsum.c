@@ -8,7 +8,6 @@
 
 #include "ir/ops.h"
 
-#include <ctype.h>
 #include <string.h>
 
 enum { ELLIPSIS = 256, MAX_TERM = 64 };
@@ -37,6 +36,12 @@ static bool fail(const Parser *p, const char *what)
 
 /* ---- text -> terms ---- */
 
+/* Whatever letters the host's locale has. */
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static bool read_term(Parser *p, Term *t)
 {
     bool dots = false;
@@ -48,8 +53,8 @@ static bool read_term(Parser *p, Term *t)
             return true;
         if (t->n == MAX_TERM)
             return fail(p, "a term has too many letters");
-        if (isalpha((unsigned char)*p->at)) {
-            t->letter[t->n++] = (unsigned char)*p->at;
+        if (is_letter(*p->at)) {
+            t->letter[t->n++] = *p->at;
             continue;
         }
         if (strncmp(p->at, "...", 3) != 0)

@@ -39,9 +39,8 @@ bool infer_det(Graph *g, Node *n)
 
 /* ---- spectra ---- */
 
-/* A constant number in operand `i`, at least `least`; *value stays when it is absent. */
-static bool take_size(Graph *g, const Node *n, int i, const char *what, int64_t least,
-                      int64_t *value)
+/* A constant number in operand `i`; *value stays when it is absent. */
+static bool take_number(Graph *g, const Node *n, int i, const char *what, int64_t *value)
 {
     const int64_t *list;
     int64_t count;
@@ -51,7 +50,16 @@ static bool take_size(Graph *g, const Node *n, int i, const char *what, int64_t 
         return node_error(g, n, "%s has %lld numbers, one is needed", what, (long long)count);
     if (list)
         *value = list[0];
-    if (list && (*value < least || *value > INT32_MAX))
+    return true;
+}
+
+/* The same for a size, of at least `least`. */
+static bool take_size(Graph *g, const Node *n, int i, const char *what, int64_t least,
+                      int64_t *value)
+{
+    if (!take_number(g, n, i, what, value))
+        return false;
+    if (infer_operand(n, i) && (*value < least || *value > INT32_MAX))
         return node_error(g, n, "%s %lld is out of range", what, (long long)*value);
     return true;
 }
@@ -64,13 +72,7 @@ bool infer_dft(Graph *g, Node *n)
         return false;
     Shape out = n->in[0]->shape;
     int last = out.rank - 1;
-    const int64_t *axis;
-    int64_t count;
-    if (!infer_ints(g, n, 2, "axis", &axis, &count))
-        return false;
-    if (axis && count == 1)
-        p->axis = axis[0];
-    if (!infer_axis(g, n, &p->axis, out.rank, out.rank))
+    if (!take_number(g, n, 2, "axis", &p->axis) || !infer_axis(g, n, &p->axis, out.rank, out.rank))
         return false;
     if (p->axis == last || (out.dim[last] != 1 && out.dim[last] != 2))
         return node_error(g, n, "input %s has no real or complex numbers along axis %lld",
@@ -80,6 +82,9 @@ bool infer_dft(Graph *g, Node *n)
         return false;
     if (p->onesided && p->inverse)
         return node_error(g, n, "onesided and inverse exclude each other");
+    if (p->onesided && out.dim[last] == 2)
+        return node_error(g, n, "onesided needs real numbers, input %s has complex ones",
+                          infer_shape_text(g, n->in[0]));
     if (p->length < 1)
         return node_error(g, n, "input %s has no signal", infer_shape_text(g, n->in[0]));
     out.dim[p->axis] = p->onesided ? p->length / 2 + 1 : p->length;

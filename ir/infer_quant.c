@@ -123,8 +123,10 @@ bool infer_quantize(Graph *g, Node *n)
     QuantParams *p = &n->params.quant;
     const Value *zero = infer_operand(n, 2);
     DType x = n->in[0]->dtype;
-    if ((!dtype_is_float(x) && x != DT_I32) || x == DT_F64 || n->in[1]->dtype == DT_F64)
-        return type_error(g, n, "quantising", x == DT_F64 ? x : n->in[1]->dtype);
+    if ((!dtype_is_float(x) && x != DT_I32) || x == DT_F64)
+        return type_error(g, n, "quantising", x);
+    if (n->in[1]->dtype == DT_F64)
+        return type_error(g, n, "a scale of type", DT_F64);
     if (zero && p->to != DT_NONE && p->to != zero->dtype)
         return node_error(g, n, "output_dtype is %s, the zero point %s", dtype_name(p->to),
                           dtype_name(zero->dtype));
@@ -143,8 +145,10 @@ bool infer_dequantize(Graph *g, Node *n)
     DType x = n->in[0]->dtype;
     if (!is_quantised(x) && x != DT_I32)
         return type_error(g, n, "dequantising", x);
+    if (n->in[1]->dtype == DT_F64)
+        return type_error(g, n, "a scale of type", DT_F64);
     p->to = p->to == DT_NONE ? n->in[1]->dtype : p->to;
-    if (!dtype_is_float(p->to) || p->to == DT_F64 || n->in[1]->dtype == DT_F64)
+    if (!dtype_is_float(p->to) || p->to == DT_F64)
         return type_error(g, n, "dequantising to", p->to);
     return infer_output(g, n, 0, p->to, &n->in[0]->shape);
 }
