@@ -70,7 +70,7 @@ typedef struct EwParams {
     DType to; /* Cast */
 } EwParams;
 
-typedef struct AxisParams { /* Softmax LogSoftmax Concat Flatten Gather Split Squeeze Unsqueeze */
+typedef struct AxisParams { /* Softmax LogSoftmax Hardmax Concat Flatten Gather (Un)Squeeze */
     int64_t axis;           /* 0 <= axis <= rank after inference */
     bool coerce_2d;         /* Softmax family before opset 13: flatten to 2-D at axis */
     int n_axes;             /* Squeeze, Unsqueeze: the axes, non-negative after inference; */
@@ -99,7 +99,7 @@ typedef struct ReduceParams {
     bool noop; /* no axes: reduce none of them, where the default is all */
 } ReduceParams;
 
-/* ArgMax ArgMin Hardmax LpNormalization TopK CumSum: along one axis. */
+/* ArgMax ArgMin LpNormalization TopK CumSum: along one axis. */
 typedef struct LineParams {
     int64_t axis;            /* non-negative after inference */
     bool keepdims, last;     /* ArgMax ArgMin: of equal elements, the last one */

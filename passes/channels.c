@@ -24,16 +24,12 @@ typedef struct Chain {
     int64_t run; /* elements that stay together, aligned, through all of them */
 } Chain;
 
-static bool is_view(OpKind op)
-{
-    return op == OP_Reshape || op == OP_Flatten || op == OP_Squeeze || op == OP_Unsqueeze;
-}
-
 static bool is_mover(const Node *n)
 {
     if (n->op == OP_Gather)
         return n->in[1]->constant != NULL;
-    return is_view(n->op) || n->op == OP_Transpose || n->op == OP_Slice || n->op == OP_Split;
+    return op_only_reshapes(n->op) || n->op == OP_Transpose || n->op == OP_Slice ||
+           n->op == OP_Split;
 }
 
 static int64_t common_divisor(int64_t a, int64_t b)
@@ -51,7 +47,7 @@ static int64_t run_of(const Node *n)
 {
     const Shape *x = &n->in[0]->shape;
     int axis = x->rank - 1;
-    if (is_view(n->op))
+    if (op_only_reshapes(n->op))
         return 0; /* all: the neutral element of the common divisor */
     if (n->op == OP_Gather)
         axis = (int)n->params.axis.axis;
@@ -91,7 +87,7 @@ static int64_t source_of(const Node *n, int out, int64_t i)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[out]->shape;
     int64_t to[MAX_RANK], from[MAX_RANK] = {0};
-    if (is_view(n->op))
+    if (op_only_reshapes(n->op))
         return i;
     if (n->op == OP_Gather)
         return gather_source(n, i);

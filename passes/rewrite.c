@@ -11,6 +11,11 @@ bool value_is_f32_constant(const Value *v)
     return v && v->constant && v->dtype == DT_F32;
 }
 
+bool op_only_reshapes(OpKind op)
+{
+    return op_has(op, T_VIEW) && !op_has(op, T_ELEMENTWISE) && op_info(op)->out_max == 1;
+}
+
 static bool has_reader(const Node *n)
 {
     for (int i = 0; i < n->n_out; i++)

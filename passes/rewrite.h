@@ -11,6 +11,10 @@ bool value_read_once(const Value *v);
 /* Whether `v` is a constant of type f32. */
 bool value_is_f32_constant(const Value *v);
 
+/* Whether the operator gives its operand another shape and does nothing else: Reshape, Flatten,
+ * Squeeze, Unsqueeze. */
+bool op_only_reshapes(OpKind op);
+
 /* Nodes whose results nobody reads are dropped, and the values with them; sorts the rest and
  * indexes the uses. False after a diagnostic. */
 bool remove_dead(Graph *g);

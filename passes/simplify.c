@@ -199,17 +199,12 @@ static void become_reshape(Sweep *s, Node *n, Value *from)
     s->changed = true;
 }
 
-static bool is_reshaping(OpKind op)
-{
-    return op_has(op, T_VIEW) && !op_has(op, T_ELEMENTWISE) && op != OP_Dropout;
-}
-
 static void rule_view(Sweep *s, Node *n)
 {
     const Node *def = n->in[0]->def;
     if (same_shape(n))
         rule_forward(s, n);
-    else if (def && !def->dead && is_reshaping(def->op))
+    else if (def && !def->dead && op_only_reshapes(def->op))
         become_reshape(s, n, def->in[0]);
 }
 
@@ -351,7 +346,7 @@ static void rule_softmax(Sweep *s, Node *n)
     Node *def = n->in[0]->def;
     Value *out = n->out[0];
     int rank = out->shape.rank;
-    if (def == NULL || def->dead || !is_reshaping(def->op) || n->params.axis.axis != rank - 1)
+    if (def == NULL || def->dead || !op_only_reshapes(def->op) || n->params.axis.axis != rank - 1)
         return;
     const Shape *x = &def->in[0]->shape;
     if (x->rank < 1 || x->dim[x->rank - 1] != out->shape.dim[rank - 1] || shape_numel(x) == 0)

@@ -19,6 +19,7 @@ typedef struct Sink {
     Node *n;            /* the node that a transpose is to pass */
     int perm[MAX_RANK]; /* axis i of the transposed operand is axis perm[i] of the original */
     int rank;
+    bool gone[MAX_RANK]; /* axes of the original that the results do not have: set by the rule */
 } Sink;
 
 /* ---- one operand ---- */
@@ -175,18 +176,27 @@ static bool rule_line(Sink *s)
     return true;
 }
 
+static bool rule_arg(Sink *s)
+{
+    rule_line(s);
+    s->gone[s->n->params.line.axis] = !s->n->params.line.keepdims;
+    return true;
+}
+
 static bool rule_reduce(Sink *s)
 {
     ReduceParams *p = &s->n->params.reduce;
-    bool gone[MAX_RANK] = {false};
+    bool reduced[MAX_RANK] = {false};
     if (p->n_axes < 1)
         return false;
     for (int i = 0; i < p->n_axes; i++)
-        gone[s->perm[p->axes[i]]] = true;
+        reduced[s->perm[p->axes[i]]] = true;
     p->n_axes = 0;
-    for (int i = 0; i < s->rank; i++)
-        if (gone[i])
+    for (int i = 0; i < s->rank; i++) {
+        s->gone[i] = reduced[i] && !p->keepdims;
+        if (reduced[i])
             p->axes[p->n_axes++] = i;
+    }
     s->n->n_in = 1;
     return true;
 }
@@ -301,11 +311,6 @@ static bool pass_reshape(Graph *g, Node *n, const Node *t)
     return true;
 }
 
-static bool is_reshape(OpKind op)
-{
-    return op == OP_Reshape || op == OP_Squeeze || op == OP_Unsqueeze || op == OP_Flatten;
-}
-
 typedef enum Operands { FIRST, ALL } Operands;
 
 /* Operators that a transpose may pass, and which of their operands have its axes. Elementwise
@@ -323,10 +328,10 @@ static const struct {
     {OP_Upsample, FIRST, rule_resize},
     {OP_Softmax, FIRST, rule_softmax},
     {OP_LogSoftmax, FIRST, rule_softmax},
-    {OP_Hardmax, FIRST, rule_line},
+    {OP_Hardmax, FIRST, rule_softmax},
     {OP_LpNormalization, FIRST, rule_line},
-    {OP_ArgMax, FIRST, rule_line},
-    {OP_ArgMin, FIRST, rule_line},
+    {OP_ArgMax, FIRST, rule_arg},
+    {OP_ArgMin, FIRST, rule_arg},
     {OP_TopK, FIRST, rule_line},
     {OP_ReduceSum, FIRST, rule_reduce},
     {OP_ReduceMean, FIRST, rule_reduce},
@@ -364,7 +369,7 @@ static bool will_go(const Value *v)
     if (v->is_output)
         return false;
     for (int i = 0; i < v->n_users; i++)
-        if (v->users[i]->op != OP_Transpose && !is_reshape(v->users[i]->op) &&
+        if (v->users[i]->op != OP_Transpose && !op_only_reshapes(v->users[i]->op) &&
             rule_of(v->users[i]->op, &operands) == NULL)
             return false;
     return true;
@@ -432,30 +437,17 @@ static bool pays(const Sink *s, int n_data)
 
 /* ---- passing ---- */
 
-/* Axes of the result in terms of the result of the original: where the node drops axes, those
- * that are left move up. */
-static int result_perm(const Sink *s, const Value *out, int perm[MAX_RANK])
+/* Axes of the results in terms of the results of the original: where the node drops axes, those
+ * that are left move up. Returns how many there are. */
+static int result_perm(const Sink *s, int perm[MAX_RANK])
 {
-    bool kept[MAX_RANK] = {false};
-    int rank = out->shape.rank, order[MAX_RANK], n = 0;
-    if (rank == s->rank) {
-        memcpy(perm, s->perm, sizeof s->perm);
-        return rank;
-    }
-    const Node *node = s->n; /* a reduction: its parameters name the original axes already */
+    int order[MAX_RANK], n = 0;
     for (int i = 0; i < s->rank; i++)
-        kept[i] = true;
-    if (strcmp(op_info(node->op)->params, "line") == 0)
-        kept[node->params.line.axis] = false;
-    for (int i = 0;
-         strcmp(op_info(node->op)->params, "reduce") == 0 && i < node->params.reduce.n_axes; i++)
-        kept[node->params.reduce.axes[i]] = false;
-    for (int i = 0; i < s->rank; i++)
-        if (kept[i])
+        if (!s->gone[i])
             order[i] = n++;
     n = 0;
     for (int i = 0; i < s->rank; i++)
-        if (kept[s->perm[i]])
+        if (!s->gone[s->perm[i]])
             perm[n++] = order[s->perm[i]];
     return n;
 }
@@ -465,7 +457,7 @@ static void transpose_behind(const Sink *s, int k)
 {
     Value *out = s->n->out[k];
     PermParams p = {.given = true};
-    int rank = result_perm(s, out, p.perm);
+    int rank = result_perm(s, p.perm);
     Shape shape = {.rank = rank};
     for (int i = 0; i < rank; i++)
         shape.dim[p.perm[i]] = out->shape.dim[i];
@@ -495,7 +487,7 @@ static bool pass_node(Graph *g, Node *n)
     Operands operands;
     bool (*rule)(Sink * s) = rule_of(n->op, &operands);
     const Node *first = n->n_in > 0 && !n->dead ? transpose_of(n->in[0]) : NULL;
-    if (first && is_reshape(n->op) && shape_numel(&n->out[0]->shape) > 0)
+    if (first && op_only_reshapes(n->op) && shape_numel(&n->out[0]->shape) > 0)
         return will_go(n->in[0]) && pass_reshape(g, n, first);
     if (rule == NULL || n->dead || n->n_epilogue > 0 || n->n_in == 0 || n->in[0] == NULL)
         return false;

@@ -13,7 +13,8 @@ typedef struct PassCase {
     const char *why; /* what went wrong */
 } PassCase;
 
-/* Loads the text, sets the target, makes inputs and runs the interpreter. */
+/* Loads the text, sets the target, makes inputs and runs the interpreter. A text that does not
+ * begin with its own `<ir_version…>` is of opset 17. */
 PassCase *pass_case_open(const char *text, const char *target);
 void pass_case_close(PassCase *c);
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -70,6 +71,27 @@ static void reductions_rename_their_axes(void **state)
                  "  z = ArgMax<axis=3, keepdims=0>(t)  m = ReduceMean<axes=[1,2]>(t)"
                  "  v = Transpose<perm=[0,3,1,2]>(m) }",
                  "sink", OP_Transpose, 0);
+}
+
+/* Before opset 13 the axes from `axis` on are one line, wherever a transpose has put them. */
+static void lines_over_several_axes_stay(void **state)
+{
+    (void)state;
+    static const char *const operators[] = {"Hardmax", "Softmax", "LogSoftmax"};
+    static const struct {
+        int opset, axis, transposes;
+    } cases[] = {{11, 1, 2}, {11, 2, 0}, {13, 1, 0}, {13, 2, 0}};
+    for (int op = 0; op < 3; op++)
+        for (int i = 0; i < 4; i++) {
+            char text[400];
+            snprintf(text, sizeof text,
+                     "<ir_version: 7, opset_import: [\"\" : %d]>"
+                     "net (float[2,3,4] x) => (float[2,3,4] y) <>"
+                     "{ t = Transpose<perm=[0,2,1]>(x)  h = %s<axis=%d>(t)"
+                     "  y = Transpose<perm=[0,2,1]>(h) }",
+                     cases[i].opset, operators[op], cases[i].axis);
+            expect_count(text, "sink", OP_Transpose, cases[i].transposes);
+        }
 }
 
 static void axes_of_one_element_come_and_go(void **state)
@@ -359,6 +381,7 @@ int main(void)
         cmocka_unit_test(channels_last_blocks_melt),
         cmocka_unit_test(cuts_and_joins_let_pass),
         cmocka_unit_test(reductions_rename_their_axes),
+        cmocka_unit_test(lines_over_several_axes_stay),
         cmocka_unit_test(axes_of_one_element_come_and_go),
         cmocka_unit_test(attention_keeps_its_views),
         cmocka_unit_test(slices_merge),
