@@ -32,6 +32,8 @@ typedef struct Fourier {
     const Tensor *window; /* one factor a sample; may be NULL */
 } Fourier;
 
+/* The angle of `step` steps of which `length` go round the circle. */
+double expand_phase(int64_t step, int64_t length);
 /* Its matrix [count parts, bins 2]; NULL after a diagnostic: it is too large. */
 Value *expand_fourier_matrix(Graph *g, const Node *n, const Fourier *f);
 /* Rows of samples times the matrix, as [dims…]. */

@@ -10,8 +10,6 @@
 /* Lengths that are split, and the least part. A longer one is refused for its matrix. */
 enum { LONG = 1024, LONGEST = 1 << 22, LEAST_FACTOR = 8 };
 
-static const double two_pi = 6.283185307179586476925286766559;
-
 int64_t long_dft_factor(int64_t length)
 {
     int64_t best = 1;
@@ -46,8 +44,7 @@ static Value *phases(Graph *g, const Node *n, int64_t b, int64_t a, bool inverse
     Shape s = {3, {b, a, 2}};
     Tensor *t = tensor_new(g->arena, n->in[0]->dtype, &s);
     for (int64_t i = 0; i < a * b; i++) {
-        int64_t turns = i / a * (i % a);
-        double phase = two_pi * (double)turns / (double)(a * b);
+        double phase = expand_phase(i / a * (i % a), a * b);
         double d = inverse ? sin(phase) : -sin(phase);
         tensor_set_f64(t, 2 * i, sines ? -d : cos(phase));
         tensor_set_f64(t, 2 * i + 1, sines ? d : cos(phase));

@@ -10,7 +10,11 @@
 
 enum { MAX_MATRIX = 1 << 24 }; /* elements */
 
-static const double two_pi = 6.283185307179586476925286766559;
+double expand_phase(int64_t step, int64_t length)
+{
+    static const double two_pi = 6.283185307179586476925286766559;
+    return two_pi * (double)(step % length) / (double)length;
+}
 
 Value *expand_fourier_matrix(Graph *g, const Node *n, const Fourier *f)
 {
@@ -23,7 +27,7 @@ Value *expand_fourier_matrix(Graph *g, const Node *n, const Fourier *f)
     Tensor *t = tensor_new(g->arena, n->in[0]->dtype, &s);
     for (int64_t j = 0; j < f->count; j++)
         for (int64_t k = 0; k < f->bins; k++) {
-            double phase = two_pi * (double)(j * k % f->length) / (double)f->length;
+            double phase = expand_phase(j * k, f->length);
             double scale = f->window ? tensor_get_f64(f->window, j) : 1;
             scale = f->inverse ? scale / (double)f->length : scale;
             double c = scale * cos(phase), d = scale * (f->inverse ? sin(phase) : -sin(phase));
