@@ -9,14 +9,9 @@
 
 #include "ir/ops.h"
 
-static bool is_8_bit(DType t)
-{
-    return t == DT_U8 || t == DT_I8;
-}
-
 static bool is_quantised(DType t)
 {
-    return is_8_bit(t) || t == DT_U16 || t == DT_I16;
+    return dtype_is_8_bit(t) || t == DT_U16 || t == DT_I16;
 }
 
 static bool require_operand(Graph *g, const Node *n, int i)
@@ -27,8 +22,9 @@ static bool require_operand(Graph *g, const Node *n, int i)
 static bool require_8_bit(Graph *g, const Node *n, int i)
 {
     const Value *v = n->in[i];
-    return is_8_bit(v->dtype) || node_error(g, n, "input \"%s\" is %s, int8 or uint8 is needed",
-                                            v->name, dtype_name(v->dtype));
+    return dtype_is_8_bit(v->dtype) ||
+           node_error(g, n, "input \"%s\" is %s, int8 or uint8 is needed", v->name,
+                      dtype_name(v->dtype));
 }
 
 /* Operand `i`, if present, has type `t`. */

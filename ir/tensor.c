@@ -50,6 +50,11 @@ bool dtype_is_integer(DType t)
     return t >= DT_I8 && t <= DT_U64;
 }
 
+bool dtype_is_8_bit(DType t)
+{
+    return t == DT_I8 || t == DT_U8;
+}
+
 /* ---- shapes ---- */
 
 int64_t shape_range_numel(const Shape *s, int first, int last)

@@ -35,6 +35,7 @@ const char *dtype_name(DType t);
 DType dtype_from_name(const char *name);
 bool dtype_is_float(DType t);   /* f32 f64 f16 bf16 */
 bool dtype_is_integer(DType t); /* the signed and unsigned integers, not bool */
+bool dtype_is_8_bit(DType t);   /* i8 u8: what quantised operators compute with */
 
 typedef struct Shape {
     int rank; /* 0: a scalar */

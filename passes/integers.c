@@ -13,22 +13,17 @@
 
 #include <math.h>
 
-enum { MAX_SWEEPS = 200, MAX_LOOK = 16 };
+enum { MAX_SWEEPS = 200 };
 
 /* ---- parameters ---- */
-
-static bool is_8_bit(DType t)
-{
-    return t == DT_I8 || t == DT_U8;
-}
 
 /* The parameters of a QuantizeLinear or DequantizeLinear whose integers are `q`. */
 static bool known_parameters(const Node *n, Value *q, bool axis, Quant *to)
 {
     Value *zero = n->n_in > 2 ? n->in[2] : NULL;
     *to = (Quant){q, n->in[1], zero, -1};
-    if (!is_8_bit(q->dtype) || n->params.quant.block != 0 || !value_is_f32_constant(to->scale) ||
-        (zero && zero->constant == NULL))
+    if (!dtype_is_8_bit(q->dtype) || n->params.quant.block != 0 ||
+        !value_is_f32_constant(to->scale) || (zero && zero->constant == NULL))
         return false;
     if (shape_numel(&to->scale->shape) != 1)
         to->axis = (int)n->params.quant.axis;
@@ -127,19 +122,20 @@ static bool is_move(const Node *n)
     }
 }
 
-/* Whether some reader behind moves quantises. */
-static bool leads_to_quantize(const Value *v, int look)
+/* Which values, by id, some reader quantises, at once or behind moves. The nodes are sorted. */
+static const bool *find_quantised(const Graph *g)
 {
-    for (int i = 0; look > 0 && i < v->n_users; i++) {
-        const Node *n = v->users[i];
-        if (n->dead || n->n_out == 0 || n->out[0] == NULL)
-            continue;
-        if (n->op == OP_QuantizeLinear)
-            return true;
-        if ((is_move(n) || n->op == OP_Concat) && leads_to_quantize(n->out[0], look - 1))
-            return true;
+    bool *quantised = ARENA_ARRAY(g->arena, bool, g->n_values);
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const Node *n = g->nodes[i];
+        bool join = n->op == OP_Concat, leads = n->op == OP_QuantizeLinear;
+        for (int k = 0; k < n->n_out && (join || is_move(n)); k++)
+            leads = leads || (n->out[k] && quantised[n->out[k]->id]);
+        for (int k = 0; k < (join ? n->n_in : 1) && leads; k++)
+            if (n->in[k])
+                quantised[n->in[k]->id] = true;
     }
-    return false;
+    return quantised;
 }
 
 /* The axis of per-axis scales behind a transposition; -1: other moves of those stay. */
@@ -172,14 +168,15 @@ static void pad_with(Graph *g, Node *n, const Quant *q)
 }
 
 /* move(dequantize(q)) becomes dequantize(move(q)). */
-static bool sink_dequantize(Graph *g, Node *n)
+static bool sink_dequantize(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant q;
     if (!is_move(n) || !quant_of(n->in[0], true, &q) || !moved_axis(n, &q))
         return false;
     bool anyway = q.q->constant || value_read_once(n->in[0]);
     for (int k = 0; k < n->n_out; k++)
-        anyway = anyway || (n->out[k] && leads_to_quantize(n->out[k], MAX_LOOK));
+        anyway = anyway || (n->out[k] && s->quantised[n->out[k]->id]);
     if (!anyway)
         return false;
     n->in[0] = q.q;
@@ -203,8 +200,9 @@ static bool sink_dequantize(Graph *g, Node *n)
 /* ---- pairs, Concat ---- */
 
 /* quantize(dequantize(q)) of the same parameters is q. */
-static bool cancel_pair(Graph *g, Node *n)
+static bool cancel_pair(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant from, to;
     if (!quant_result(n, &to) || !quant_of(n->in[0], false, &from) || !quant_equal(&from, &to))
         return false;
@@ -225,8 +223,9 @@ static Value *quantize_again(Graph *g, const Node *n, Value *x)
 }
 
 /* quantize(reshape(x)) becomes reshape(quantize(x)): what makes x can be of integers then. */
-static bool raise_above_view(Graph *g, Node *n)
+static bool raise_above_view(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant q;
     const Node *view = n->in[0] ? n->in[0]->def : NULL;
     if (!quant_result(n, &q) || view == NULL || view->dead || !value_read_once(n->in[0]) ||
@@ -240,8 +239,9 @@ static bool raise_above_view(Graph *g, Node *n)
 
 /* quantize(concat(a, b…)) becomes concat(quantize(a), quantize(b)…) when some operand was made of
  * integers. */
-static bool raise_quantize(Graph *g, Node *n)
+static bool raise_quantize(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant q, part;
     const Node *concat = n->in[0]->def;
     if (!quant_result(n, &q) || concat == NULL || concat->op != OP_Concat || concat->dead ||
@@ -259,8 +259,9 @@ static bool raise_quantize(Graph *g, Node *n)
 }
 
 /* A Concat of integers of the same parameters, which nobody quantises. */
-static bool sink_below_concat(Graph *g, Node *n)
+static bool sink_below_concat(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant first, q;
     if (n->op != OP_Concat || !quant_of(n->in[0], false, &first))
         return false;
@@ -280,8 +281,9 @@ static bool sink_below_concat(Graph *g, Node *n)
 }
 
 /* A mean over all pixels of integers is a pool. */
-static bool mean_to_pool(Graph *g, Node *n)
+static bool mean_to_pool(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     Quant q;
     Fuse f = {.g = g};
     return n->op == OP_ReduceMean && quant_of(n->in[0], false, &q) && fuse_global_pool(&f, n);
@@ -299,10 +301,11 @@ static const IntegerRule last_rules[] = {integers_real};
 /* Offers every node to the rules, and sorts; *any tells whether one of them did something. */
 static bool sweep(Graph *g, const IntegerRule *list, size_t n_rules, bool *any)
 {
+    const IntegerSweep s = {g, find_quantised(g)};
     *any = false;
     for (int i = 0, n = g->n_nodes; i < n; i++)
         for (size_t k = 0; k < n_rules && !g->nodes[i]->dead; k++)
-            *any = list[k](g, g->nodes[i]) || *any;
+            *any = list[k](&s, g->nodes[i]) || *any;
     return g->diag->n_errors == 0 && remove_dead(g);
 }
 

@@ -53,8 +53,9 @@ static Tensor *all_codes(Graph *g, DType t)
     return x;
 }
 
-bool integers_lookup(Graph *g, Node *n)
+bool integers_lookup(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     const Node *chain[MAX_CHAIN + 1] = {n};
     Quant from, to;
     int links = 1;
@@ -78,8 +79,9 @@ bool integers_lookup(Graph *g, Node *n)
     return integers_replace(g, n, OP_Lookup, NULL, in, 2) != NULL;
 }
 
-bool integers_join_lookups(Graph *g, Node *n)
+bool integers_join_lookups(const IntegerSweep *s, Node *n)
 {
+    Graph *g = s->g;
     const Node *first = n->in[0] ? n->in[0]->def : NULL;
     if (n->op != OP_Lookup || first == NULL || first->op != OP_Lookup || first->dead)
         return false;

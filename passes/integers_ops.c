@@ -8,7 +8,7 @@
  *
  * each with any Relu or Clip behind it, whose bounds become integers: rounding keeps order, so
  * clipping before and after it is the same. A bias of real numbers, or of another scale, is rounded
- * to the scale of the sum. */
+ * to the scale of the sum, where that moves the result by no more than half a step. */
 #include "passes/integers.h"
 
 #include <math.h>
@@ -111,10 +111,20 @@ static bool bias_at(const Value *v, int64_t i, double *x)
     return true;
 }
 
-/* The bias `v`, whose last axis is the channels (columns) of w, as integers of scale x * w; NULL
- * when it does not fit. `factor` multiplies the real numbers. */
-static Value *integer_bias(Graph *g, const Value *v, const Quant *x, const Quant *w, double factor)
+/* How far rounding may move a bias: by half a step of the result, which multiplies it by `factor`;
+ * by nothing where the result stays real. */
+static double bias_room(const Found *f, double factor)
 {
+    return f->y.q ? quant_scale_at(&f->y, 0) / 2 / fabs(factor) : 0;
+}
+
+/* The bias `v`, whose last axis is the channels (columns) of w, as integers of scale x * w; NULL
+ * when it does not fit, or would be off by more than `room`. `factor` multiplies the real numbers.
+ */
+static Value *integer_bias(Graph *g, const Value *v, const Quant *x, const Quant *w, double factor,
+                           double room)
+{
+    static const double last_digits = 0x1p-20; /* of scales in f32, of which some are products */
     Tensor *t = tensor_new(g->arena, DT_I32, &v->shape);
     int64_t columns = v->shape.rank > 0 ? v->shape.dim[v->shape.rank - 1] : 1;
     if (w->axis >= 0 && columns != shape_numel(&w->scale->shape))
@@ -123,8 +133,9 @@ static Value *integer_bias(Graph *g, const Value *v, const Quant *x, const Quant
         double real, scale = quant_scale_at(x, 0) * quant_scale_at(w, i % columns);
         if (!bias_at(v, i, &real))
             return NULL;
-        double q = nearbyint(real * factor / scale);
-        if (!(fabs(q) <= INT32_MAX))
+        double exact = real * factor / scale, q = nearbyint(exact);
+        if (!(fabs(q) <= INT32_MAX) ||
+            fabs(q - exact) * scale > room + last_digits * fabs(real * factor))
             return NULL;
         tensor_set_i64(t, i, (int64_t)q);
     }
@@ -159,7 +170,7 @@ static bool make_conv(Found *f)
     if (!quant_of(n->in[0], false, &x) || !quant_of(n->in[1], true, &w) || w.axis > 0)
         return false;
     Value *bias = absent_or(n, 2);
-    if (bias && (bias = integer_bias(f->g, bias, &x, &w, 1)) == NULL)
+    if (bias && (bias = integer_bias(f->g, bias, &x, &w, 1, bias_room(f, 1))) == NULL)
         return false;
     Value *in[9] = {[8] = bias};
     two_factors(f, &x, &w, in);
@@ -178,7 +189,8 @@ static bool make_gemm(Found *f, const Node *n, const GemmParams *p, const Value 
     Value *c = NULL;
     if (addend && addend->shape.rank > 2)
         return false;
-    if (addend && (c = integer_bias(g, addend, &a, &b, p->beta / p->alpha)) == NULL)
+    if (addend &&
+        (c = integer_bias(g, addend, &a, &b, p->beta / p->alpha, bias_room(f, p->alpha))) == NULL)
         return false;
     Params params = {.gemm = *p};
     params.gemm.beta = 1;
@@ -222,17 +234,21 @@ static bool is_plain_product(const Node *n)
            n->in[0]->shape.rank == 2 && n->in[1]->shape.rank == 2;
 }
 
-/* A product of matrices and the addition of a constant row. */
+/* A product of matrices and the addition of a constant row, which no factor of the product's own
+ * multiplies. */
 static bool make_product_add(Found *f)
 {
-    static const GemmParams plain = {1, 1, false, false};
     for (int k = 0; k < 2; k++) {
         const Node *product = f->op->in[k]->def;
         const Value *addend = f->op->in[1 - k];
-        if (product && is_plain_product(product) && value_read_once(f->op->in[k]) &&
-            shape_equal(&f->op->in[k]->shape, &f->op->out[0]->shape))
-            return make_gemm(f, product, product->op == OP_Gemm ? &product->params.gemm : &plain,
-                             addend);
+        if (product == NULL || !is_plain_product(product) || !value_read_once(f->op->in[k]) ||
+            !shape_equal(&f->op->in[k]->shape, &f->op->out[0]->shape))
+            continue;
+        GemmParams p = {1, 1, false, false};
+        if (product->op == OP_Gemm)
+            p = product->params.gemm;
+        p.beta = 1;
+        return make_gemm(f, product, &p, addend);
     }
     return false;
 }
@@ -282,10 +298,10 @@ static const struct {
     {OP_GlobalAveragePool, make_pool},
 };
 
-bool integers_compute(Graph *g, Node *n)
+bool integers_compute(const IntegerSweep *s, Node *n)
 {
     Found f;
-    if (!find(g, n, &f))
+    if (!find(s->g, n, &f))
         return false;
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)
         if (makers[i].op == f.op->op)

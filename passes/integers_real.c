@@ -74,16 +74,16 @@ static bool conv_or_matmul(Graph *g, Node *n)
            integers_replace(g, n, bias ? OP_Add : OP_Mul, NULL, (Value *[]){real, scale}, 2);
 }
 
-bool integers_real(Graph *g, Node *n)
+bool integers_real(const IntegerSweep *s, Node *n)
 {
     if (n->n_epilogue > 0 || n->n_in < 2)
         return false;
     switch (n->op) {
     case OP_Conv:
     case OP_MatMul:
-        return conv_or_matmul(g, n);
+        return conv_or_matmul(s->g, n);
     case OP_Gemm:
-        return integers_real_gemm(g, n);
+        return integers_real_gemm(s->g, n);
     default:
         return false;
     }
