@@ -29,7 +29,7 @@ KExpr *ew_mod(const Ew *e)
 {
     if (kbase_is_float(e->type.base))
         return libm(e->lw, e->b, "fmod", e->x[0], e->x[1]);
-    if (e->p->mode)
+    if (e->p->mode || e->type.base == KT_U64) /* unsigned: floor and truncation agree */
         return ew_bin(e, KO_REM, e->x[0], e->x[1]);
     const KLet *x = ew_let(e, "x", e->x[0]), *y = ew_let(e, "y", e->x[1]);
     const KLet *r = ew_let(e, "r", ew_bin(e, KO_REM, ew_use(e, x), ew_use(e, y)));

@@ -20,10 +20,16 @@ enum { GROUP = 64 };
 
 /* In a build with sanitizers the emitted C has them too. */
 #ifdef CNNCC_TEST_SANITIZE
-static char sanitize[] = "-fsanitize=address,undefined";
+#define SANITIZE "-fsanitize=address,undefined",
 #else
-static char sanitize[] = "-O1";
+#define SANITIZE
 #endif
+
+/* For the target c99 the emitted C is what every compiler of that standard takes, in silence. */
+static char *const strict_flags[] = {
+    "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", NULL,
+};
+static char *const other_flags[] = {"-w", NULL};
 
 typedef int (*ShimFunction)(const void *const *in, void *const *out, void *arena);
 
@@ -136,6 +142,20 @@ static bool run_compiler(const char *folder, char *const *argv)
            WEXITSTATUS(status) == 0;
 }
 
+static char **compiler_line(const Case *c, const char *compiler, char *file, char *object)
+{
+    char *const common[] = {"-O1", SANITIZE "-shared", "-fPIC", "-o", object, file, "-lm"};
+    enum { N_COMMON = sizeof common / sizeof common[0], MAX_FLAGS = 8 };
+    bool strict = strcmp(c->graph->target->name, "c99") == 0;
+    char **argv = ARENA_ARRAY(c->arena, char *, 1 + MAX_FLAGS + N_COMMON + 1);
+    int n = 0;
+    argv[n++] = arena_strdup(c->arena, compiler);
+    for (char *const *flag = strict ? strict_flags : other_flags; *flag; flag++)
+        argv[n++] = *flag;
+    memcpy(argv + n, common, sizeof common);
+    return argv;
+}
+
 /* Compiles `n` cases into folder/object and finds their functions. */
 static bool compile_group(Case *const *cases, int n, const char *folder, const char *compiler)
 {
@@ -143,17 +163,7 @@ static bool compile_group(Case *const *cases, int n, const char *folder, const c
     const CCase *first = cases[0]->engine;
     char *unit = arena_strdup(a, ""), *file = arena_printf(a, "unit_%s.c", first->identifier);
     char *object = arena_printf(a, "./%s.so", first->identifier);
-    char *argv[] = {arena_strdup(a, compiler),
-                    "-O1",
-                    sanitize,
-                    "-w",
-                    "-shared",
-                    "-fPIC",
-                    "-o",
-                    object,
-                    file,
-                    "-lm",
-                    NULL};
+    char **argv = compiler_line(cases[0], compiler, file, object);
     for (int i = 0; i < n; i++)
         unit = arena_printf(a, "%s%s", unit, ((const CCase *)cases[i]->engine)->part);
     if (!file_write(&cases[0]->diag, a, arena_printf(a, "%s/%s", folder, file), unit, strlen(unit)))
