@@ -1,11 +1,10 @@
 /* `cnncc MODEL.onnx -o OUT.c`: the network as C.
  *
- * The emitted files are made in memory and written at the end, the C file last: when a write
- * fails, what was written before it is removed, so no partial result is left behind. */
+ * The emitted files are made in memory and written at the end, all or none: when a write fails,
+ * those of an earlier compilation stay as they are. */
 #include "driver/cli.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* Prints the text of every kernel and function of the program (--dump=kernels). */
 static void dump_kernels(const Cli *c, const Program *p)
@@ -36,24 +35,13 @@ static bool write_files(Cli *c, const EmittedC *e)
 {
     const char *source = c->o->output;
     size_t stem = strlen(source) - 2;
-    struct {
-        const char *path;
-        const void *data;
-        size_t bytes;
-    } files[] = {
+    const OutputFile files[] = {
         {arena_printf(c->arena, "%s.weights", source), e->weights, e->weights_bytes},
         {arena_printf(c->arena, "%.*s.h", (int)stem, source), e->header, e->header_bytes},
         {source, e->source, e->source_bytes},
     };
     int first = e->weights ? 0 : 1;
-    for (int i = first; i < 3; i++) {
-        if (file_write(&c->diag, c->arena, files[i].path, files[i].data, files[i].bytes))
-            continue;
-        while (i-- > first)
-            unlink(files[i].path);
-        return false;
-    }
-    return true;
+    return files_write(&c->diag, c->arena, files + first, 3 - first);
 }
 
 /* Whether --output and --name are usable; before the work, since they need no model. */

@@ -1,6 +1,8 @@
 /* Reading inputs and showing outputs. driver/tensors.h says what holds. */
 #include "driver/tensors.h"
 
+#include "frontend/files.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -51,24 +53,12 @@ static const Tensor *fit_tensor(Cli *c, const Value *v, const Tensor *t, const c
     return converted;
 }
 
-/* Whether the file begins like a PNG or a JPEG. */
-static bool is_picture(const char *path)
-{
-    unsigned char head[8] = {0};
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-    if (f)
-        fclose(f);
-    return n == sizeof head &&
-           (memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0);
-}
-
 /* A picture for an input: pixels from 0 to 1 for floats, from 0 to 255 for integers. */
-static const Tensor *read_picture(Cli *c, const Value *v, const char *path)
+static const Tensor *decode_picture(Cli *c, const Value *v, const char *path, const FileBytes *f)
 {
     const Options *o = c->o;
-    const Tensor *t =
-        image_read_file(c->arena, &c->diag, path, &v->shape, (float)o->mean, (float)o->std);
+    const Tensor *t = image_decode(c->arena, &c->diag, path, f->data, f->bytes, &v->shape,
+                                   (float)o->mean, (float)o->std);
     if (t == NULL || !dtype_is_integer(v->dtype))
         return t;
     Tensor *pixels = tensor_new(c->arena, v->dtype, &v->shape);
@@ -80,8 +70,13 @@ static const Tensor *read_picture(Cli *c, const Value *v, const char *path)
 
 static const Tensor *read_input(Cli *c, const Value *v, const char *path)
 {
-    const Tensor *t =
-        is_picture(path) ? read_picture(c, v, path) : tensor_read_file(c->arena, &c->diag, path);
+    FileBytes *f = file_read_owned(c->arena, &c->diag, path); /* once: it may be a pipe */
+    if (f == NULL)
+        return NULL;
+    const Tensor *t = image_is(f->data, f->bytes)
+                          ? decode_picture(c, v, path, f)
+                          : tensor_decode(c->arena, &c->diag, path, f->data, f->bytes);
+    file_release(f);
     return t ? fit_tensor(c, v, t, path) : NULL;
 }
 
@@ -227,14 +222,14 @@ static const char *output_path(Cli *c, const Graph *g, int at, const char *dir, 
 bool outputs_write(Cli *c, const Graph *g, Tensor *const *out, const char *dir)
 {
     const char *format = c->o->format ? c->o->format : "npy";
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        return diag_error(&c->diag, "cannot make the folder %s: %s", dir, strerror(errno));
+    bool png = strcmp(format, "png") == 0;
+    OutputFile *files = ARENA_ARRAY(c->arena, OutputFile, g->n_outputs);
     for (int i = 0; i < g->n_outputs; i++) {
-        const char *path = output_path(c, g, i, dir, format);
-        bool ok = strcmp(format, "png") == 0 ? image_write_file(c->arena, &c->diag, path, out[i])
-                                             : tensor_write_file(c->arena, &c->diag, path, out[i]);
-        if (!ok)
+        files[i].path = output_path(c, g, i, dir, format);
+        if (!(png ? image_encode : tensor_encode)(c->arena, &c->diag, out[i], &files[i]))
             return false;
     }
-    return true;
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return diag_error(&c->diag, "cannot make the folder %s: %s", dir, strerror(errno));
+    return files_write(&c->diag, c->arena, files, g->n_outputs);
 }

@@ -1,7 +1,8 @@
 /* Whole files: read into memory, written all or nothing.
  *
  * Writing goes to a temporary file beside the target, which takes the target's name only when
- * every byte is on its way to the disk; a failure leaves the old file as it was. */
+ * every byte, also of the files that belong to it, is on its way to the disk; a failure leaves the
+ * old files as they were. */
 #include "frontend/files.h"
 
 #include "frontend/frontend.h"
@@ -108,28 +109,78 @@ static bool is_special(const char *path)
     return stat(path, &s) == 0 && !S_ISREG(s.st_mode);
 }
 
+/* A file on its way. What goes into a pipe cannot be taken back, so special files are only opened
+ * until all others are written. */
+typedef struct Pending {
+    const char *temporary; /* takes the file's name at the end; NULL: special, or not made */
+    int fd;                /* of a special file, or -1 */
+} Pending;
+
+static bool write_close(int fd, const OutputFile *f)
+{
+    bool ok = write_all(fd, f->data, f->bytes);
+    int error = errno;
+    if (close(fd) != 0 && ok)
+        return false;
+    errno = error;
+    return ok;
+}
+
+/* False with errno set. */
+static bool begin(Arena *a, const OutputFile *f, Pending *p)
+{
+    *p = (Pending){.fd = -1};
+    if (is_special(f->path)) {
+        p->fd = open(f->path, O_WRONLY | O_CLOEXEC);
+        return p->fd >= 0;
+    }
+    const char *temporary = arena_printf(a, "%s.%ld.tmp", f->path, (long)getpid());
+    int fd = open(temporary, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+    if (fd < 0)
+        return false;
+    p->temporary = temporary;
+    return write_close(fd, f);
+}
+
+/* False with errno set. */
+static bool finish(const OutputFile *f, Pending *p)
+{
+    int fd = p->fd;
+    p->fd = -1;
+    if (fd >= 0)
+        return write_close(fd, f);
+    if (rename(p->temporary, f->path) != 0)
+        return false;
+    p->temporary = NULL;
+    return true;
+}
+
+static void discard(const Pending *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    if (p->temporary)
+        unlink(p->temporary);
+}
+
+bool files_write(Diag *d, Arena *a, const OutputFile *files, int n)
+{
+    Pending *pending = ARENA_ARRAY(a, Pending, n);
+    int begun = 0, finished = 0;
+    while (begun < n && begin(a, &files[begun], &pending[begun]))
+        begun++;
+    while (begun == n && finished < n && finish(&files[finished], &pending[finished]))
+        finished++;
+    if (finished == n)
+        return true;
+    int failed = begun < n ? begun : finished;
+    diag_error(d, "cannot write \"%s\": %s", files[failed].path, strerror(errno));
+    for (int i = 0; i <= begun && i < n; i++)
+        discard(&pending[i]);
+    return false;
+}
+
 bool file_write(Diag *d, Arena *a, const char *path, const void *data, size_t bytes)
 {
-    bool special = is_special(path);
-    const char *target = special ? path : arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
-    int flags = O_WRONLY | O_CLOEXEC | (special ? 0 : O_CREAT | O_TRUNC | O_NOFOLLOW);
-    int fd = open(target, flags, 0666);
-    if (fd < 0)
-        return diag_error(d, "cannot write \"%s\": %s", path, strerror(errno));
-    bool ok = write_all(fd, data, bytes);
-    int error = errno;
-    if (close(fd) != 0 && ok) {
-        ok = false;
-        error = errno;
-    }
-    if (ok && !special && rename(target, path) != 0) {
-        ok = false;
-        error = errno;
-    }
-    if (!ok) {
-        if (!special)
-            unlink(target);
-        return diag_error(d, "cannot write \"%s\": %s", path, strerror(error));
-    }
-    return true;
+    return files_write(d, a, &(OutputFile){path, data, bytes}, 1);
 }

@@ -77,8 +77,14 @@ static void resample(const Picture *p, const Raster *r, float mean, float std, f
     }
 }
 
-Tensor *image_read_file(Arena *a, Diag *d, const char *path, const Shape *shape, float mean,
-                        float std)
+bool image_is(const unsigned char *data, size_t bytes)
+{
+    return bytes >= 8 &&
+           (memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(data, "\xff\xd8\xff", 3) == 0);
+}
+
+Tensor *image_decode(Arena *a, Diag *d, const char *path, const unsigned char *data, size_t bytes,
+                     const Shape *shape, float mean, float std)
 {
     Raster r;
     if (!raster_of(shape, &r)) {
@@ -86,15 +92,10 @@ Tensor *image_read_file(Arena *a, Diag *d, const char *path, const Shape *shape,
                    shape_str(a, shape));
         return NULL;
     }
-    FileBytes *f = file_read_owned(a, d, path);
-    if (f == NULL)
-        return NULL;
     Tensor *t = tensor_new(a, DT_F32, shape);
     const char *reason;
     int width, height;
-    unsigned char *pixels =
-        stb_decode(f->data, f->bytes, (int)r.channels, &width, &height, &reason);
-    file_release(f);
+    unsigned char *pixels = stb_decode(data, bytes, (int)r.channels, &width, &height, &reason);
     if (pixels == NULL) {
         diag_error(d, "\"%s\" is not a PNG or JPEG picture: %s", path, reason);
         return NULL;
@@ -102,6 +103,17 @@ Tensor *image_read_file(Arena *a, Diag *d, const char *path, const Shape *shape,
     Picture p = {.pixels = pixels, .height = height, .width = width, .channels = r.channels};
     resample(&p, &r, mean, std, t->data);
     free(pixels);
+    return t;
+}
+
+Tensor *image_read_file(Arena *a, Diag *d, const char *path, const Shape *shape, float mean,
+                        float std)
+{
+    FileBytes *f = file_read_owned(a, d, path);
+    if (f == NULL)
+        return NULL;
+    Tensor *t = image_decode(a, d, path, f->data, f->bytes, shape, mean, std);
+    file_release(f);
     return t;
 }
 
@@ -126,19 +138,19 @@ static void release(void *file)
     file_release(file);
 }
 
-bool image_write_file(Arena *a, Diag *d, const char *path, const Tensor *t)
+bool image_encode(Arena *a, Diag *d, const Tensor *t, OutputFile *file)
 {
     Raster r;
     if (!raster_of(&t->shape, &r))
-        return diag_error(d, "\"%s\": a tensor of shape %s is no picture", path,
+        return diag_error(d, "\"%s\": a tensor of shape %s is no picture", file->path,
                           shape_str(a, &t->shape));
     const unsigned char *pixels = quantise(a, t, &r);
     FileBytes *png = ARENA_NEW(a, FileBytes);
     arena_defer(a, release, png);
     png->data = stb_encode_png(pixels, (int)r.width, (int)r.height, (int)r.channels, &png->bytes);
     if (png->data == NULL)
-        return diag_error(d, "\"%s\": no memory to encode the picture", path);
-    bool ok = file_write(d, a, path, png->data, png->bytes);
-    file_release(png);
-    return ok;
+        return diag_error(d, "\"%s\": no memory to encode the picture", file->path);
+    file->data = png->data;
+    file->bytes = png->bytes;
+    return true;
 }

@@ -22,13 +22,18 @@ static Tensor *pb_decode(Arena *a, Diag *d, const char *path, const unsigned cha
     return tensor_from_proto(a, d, p, what, NULL);
 }
 
+Tensor *tensor_decode(Arena *a, Diag *d, const char *path, const unsigned char *data, size_t bytes)
+{
+    return npy_is(data, bytes) ? npy_decode(a, d, path, data, bytes)
+                               : pb_decode(a, d, path, data, bytes);
+}
+
 Tensor *tensor_read_file(Arena *a, Diag *d, const char *path)
 {
     FileBytes *f = file_read_owned(a, d, path);
     if (f == NULL)
         return NULL;
-    Tensor *t = npy_is(f->data, f->bytes) ? npy_decode(a, d, path, f->data, f->bytes)
-                                          : pb_decode(a, d, path, f->data, f->bytes);
+    Tensor *t = tensor_decode(a, d, path, f->data, f->bytes);
     file_release(f);
     return t;
 }
@@ -48,13 +53,11 @@ static bool has_suffix(const char *path, const char *suffix)
     return n > m && strcmp(path + n - m, suffix) == 0;
 }
 
-bool tensor_write_file(Arena *a, Diag *d, const char *path, const Tensor *t)
+bool tensor_encode(Arena *a, Diag *d, const Tensor *t, OutputFile *file)
 {
-    size_t bytes = 0;
-    unsigned char *data = has_suffix(path, ".npy")  ? npy_encode(a, t, &bytes)
-                          : has_suffix(path, ".pb") ? pb_encode(a, t, &bytes)
-                                                    : NULL;
-    if (data == NULL)
-        return diag_error(d, "\"%s\": a tensor file is named .npy or .pb", path);
-    return file_write(d, a, path, data, bytes);
+    file->data = has_suffix(file->path, ".npy")  ? npy_encode(a, t, &file->bytes)
+                 : has_suffix(file->path, ".pb") ? pb_encode(a, t, &file->bytes)
+                                                 : NULL;
+    return file->data != NULL ||
+           diag_error(d, "\"%s\": a tensor file is named .npy or .pb", file->path);
 }

@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static bool write_file(Case *c, bool (*encode)(Arena *, Diag *, const Tensor *, OutputFile *),
+                       const char *path, const Tensor *t)
+{
+    OutputFile file = {.path = path};
+    return encode(c->arena, &c->diag, t, &file) && files_write(&c->diag, c->arena, &file, 1);
+}
+
 static const char *scratch(Case *c, const char *name)
 {
     return arena_printf(c->arena, "/tmp/cnncc-test-%ld-%s", (long)getpid(), name);
@@ -24,7 +31,7 @@ static void write_bytes(Case *c, const char *path, const void *bytes, size_t n)
 static void check_round_trip(Case *c, const Tensor *t, const char *suffix)
 {
     const char *path = scratch(c, suffix);
-    assert_true(tensor_write_file(c->arena, &c->diag, path, t));
+    assert_true(write_file(c, tensor_encode, path, t));
     const Tensor *back = tensor_read_file(c->arena, &c->diag, path);
     assert_non_null(back);
     assert_int_equal(back->dtype, t->dtype);
@@ -49,8 +56,7 @@ static void test_round_trips(void **state)
                 check_round_trip(c, t, "t.npy");
         }
     }
-    assert_false(
-        tensor_write_file(c->arena, &c->diag, "t.txt", tensor_new(c->arena, DT_F32, &shapes[0])));
+    assert_false(write_file(c, tensor_encode, "t.txt", tensor_new(c->arena, DT_F32, &shapes[0])));
     assert_logged(c, "a tensor file is named .npy or .pb");
     case_free(c);
 }
@@ -65,7 +71,7 @@ static void test_bf16_npy(void **state)
     Tensor *t = tensor_new(c->arena, DT_BF16, &s);
     tensor_set_f64(t, 1, 1.5);
     const char *path = scratch(c, "b.npy");
-    assert_true(tensor_write_file(c->arena, &c->diag, path, t));
+    assert_true(write_file(c, tensor_encode, path, t));
     const Tensor *back = tensor_read_file(c->arena, &c->diag, path);
     assert_non_null(back);
     assert_int_equal(back->dtype, DT_F32);
@@ -196,7 +202,7 @@ static void test_pictures(void **state)
     for (int i = 0; i < 12; i++)
         tensor_set_f64(t, i, i * 20 / 255.0);
     tensor_set_f64(t, 11, 2); /* clamped to 1 */
-    assert_true(image_write_file(c->arena, &c->diag, path, t));
+    assert_true(write_file(c, image_encode, path, t));
     const Tensor *back = image_read_file(c->arena, &c->diag, path, &rgb, 0, 1);
     assert_non_null(back);
     for (int i = 0; i < 11; i++)
