@@ -2,7 +2,8 @@
  *
  * The reference is the interpreter on the imported graph, before any pass, or the outputs of
  * --test-data. A graph that is quantised in QDQ form is one of integers to the reference, too: it
- * is no error when one rounding of a sum differs from several of its terms. Each back end of
+ * is no error when one rounding of a sum differs from several of its terms. What that changes is
+ * checked first, layer by layer (driver/verify_integers.c). Each back end of
  * --backend runs on the same inputs (files, test data, or seeded random numbers); every output is
  * compared, and one line says how far it is off. --per-node does the same with every intermediate
  * value made an output (driver/per_node.c); these are compared with the interpreter, so that with
@@ -160,12 +161,12 @@ static bool make_data(Cli *c, const Graph *g, VerifyData *data)
     return tensors_read_folder(c, dir, "output", g->outputs, g->n_outputs, data->want);
 }
 
-/* The comparison of outputs; the number that differ is added to *n_wrong. */
-static bool verify_outputs(Cli *c, const PipelineOptions *p, const Chosen *chosen, int *n_wrong)
+/* The comparison of the imported model's outputs; the number that differ is added to *n_wrong. */
+static bool verify_outputs(Cli *c, const PipelineOptions *p, Graph *g, const Chosen *chosen,
+                           int *n_wrong)
 {
-    Graph *g = verify_load(c, p);
     VerifyData data;
-    if (g == NULL || !make_data(c, g, &data))
+    if (!pass_integers(g, &p->passes) || !make_data(c, g, &data))
         return false;
     if (chosen->kind[BACKEND_INTERP] && !check_backend(c, backend_interp(c, g), g, &data, n_wrong))
         return false;
@@ -190,9 +191,10 @@ int cmd_verify(Cli *c)
     int n_wrong = 0;
     if (!choose_backends(c, &chosen) || !check_options(c, &chosen) || !cli_pipeline_options(c, &p))
         return cli_failed(c);
-    bool done = true;
-    if (!c->o->per_node || c->o->test_data)
-        done = verify_outputs(c, &p, &chosen, &n_wrong);
+    Graph *g = cli_load(c, &p);
+    bool done = g && verify_integers(c, &p, g, &n_wrong);
+    if (done && (!c->o->per_node || c->o->test_data))
+        done = verify_outputs(c, &p, g, &chosen, &n_wrong);
     for (int kind = BACKEND_C; c->o->per_node && done && kind <= BACKEND_JIT; kind++)
         if (chosen.kind[kind])
             done = verify_per_node(c, &p, (BackendKind)kind, &n_wrong);

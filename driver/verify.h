@@ -27,7 +27,13 @@ void verify_print(Cli *c, const char *label, const Value *v, const Difference *d
 typedef bool (*VerifyCheck)(Cli *c, const Backend *b, void *user);
 bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user);
 
-/* Loads the model as the reference runs it. NULL after a diagnostic. */
+/* Loads the model as the reference runs it: a model in QDQ form is one of integers, every other one
+ * is as imported. NULL after a diagnostic. */
 Graph *verify_load(Cli *c, const PipelineOptions *p);
+
+/* driver/verify_integers.c: compares the integers of a model in QDQ form with those of the model as
+ * imported, and says what it found; adds the values that differ to *n_wrong. Models in other forms
+ * pass. False after a diagnostic. */
+bool verify_integers(Cli *c, const PipelineOptions *p, const Graph *imported, int *n_wrong);
 
 #endif
