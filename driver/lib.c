@@ -4,12 +4,14 @@
  * code, weights and the description of its inputs and outputs in an arena of its own, and the rest
  * is freed; one for the interpreter keeps its graph. A context owns the memory of one run at a
  * time. Every entry point that allocates arms its arena first, so that exhausted memory comes back
- * as CNNCC_NO_MEMORY. */
+ * as CNNCC_NO_MEMORY. The thread that loads is in the locale "C" meanwhile: a host may have called
+ * setlocale, but the numbers of models, of patterns and of C have a point. */
 #include "runtime/cnncc.h"
 
 #include "driver/pipeline.h"
 #include "ir/interp/interp.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -237,7 +239,8 @@ static cnncc_status load_model(Loading *l, const ModelSource *source, cnncc_mode
 }
 
 /* Loads in a new arena, which is freed unless the model stays in it. */
-static cnncc_status load(const ModelSource *source, const cnncc_options *o, cnncc_model **model)
+static cnncc_status load_in_arena(const ModelSource *source, const cnncc_options *o,
+                                  cnncc_model **model)
 {
     copy_text(o->error, o->error_bytes, "");
     Arena *a = arena_new(o->memory_limit);
@@ -254,6 +257,18 @@ static cnncc_status load(const ModelSource *source, const cnncc_options *o, cnnc
         copy_text(o->error, o->error_bytes, l->diag.first != NULL ? l->diag.first : "failed");
     if (status != CNNCC_OK || (*model)->arena != a)
         arena_free(a);
+    return status;
+}
+
+static cnncc_status load(const ModelSource *source, const cnncc_options *o, cnncc_model **model)
+{
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (c == (locale_t)0)
+        return refuse(o, CNNCC_NO_MEMORY, "out of memory");
+    locale_t of_host = uselocale(c);
+    cnncc_status status = load_in_arena(source, o, model);
+    uselocale(of_host);
+    freelocale(c);
     return status;
 }
 

@@ -9,9 +9,11 @@
 
 #include "runtime/cnncc.h"
 
+#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +123,50 @@ static void test_runs_scalars(void **state)
     assert_true(y == 2.5f);
     cnncc_context_free(c);
     cnncc_free(m);
+}
+
+/* A locale of numbers like 0,5: one that is there, or one that localedef makes. */
+static bool comma_locale(void)
+{
+    char folder[] = "/tmp/cnncc_locale_XXXXXX", command[256];
+    if (setlocale(LC_ALL, "de_DE.UTF-8") != NULL)
+        return true;
+    if (mkdtemp(folder) == NULL)
+        return false;
+    snprintf(command, sizeof command,
+             "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", folder);
+    bool made = system(command) == 0 && setenv("LOCPATH", folder, 1) == 0 &&
+                setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    unsetenv("LOCPATH");
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command) == 0 && made;
+}
+
+static void test_host_of_another_locale(void **state)
+{
+    (void)state;
+    static const char *const backends[] = {"interp", "jit"};
+    if (!comma_locale())
+        skip();
+    for (size_t i = 0; i < 2; i++) {
+        if (!cnncc_available(backends[i]))
+            continue;
+        cnncc_model *m = load_text("<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                   "agraph (float x) => (float y) <float h = {2.75}>\n"
+                                   "{ y = Mul (x, h) }\n",
+                                   backends[i]);
+        cnncc_context *c;
+        float x = 2, y = 0;
+        const void *in[] = {&x};
+        void *out[] = {&y};
+        assert_int_equal(cnncc_context_new(m, &c), CNNCC_OK);
+        assert_int_equal(cnncc_run(c, in, out), CNNCC_OK);
+        assert_true(y == 5.5F);
+        cnncc_context_free(c);
+        cnncc_free(m);
+    }
+    assert_string_equal(localeconv()->decimal_point, ",");
+    setlocale(LC_ALL, "C");
 }
 
 static void count_line(void *user, cnncc_severity severity, const char *line)
@@ -296,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_describes_and_runs),
         cmocka_unit_test(test_pins_dimensions),
         cmocka_unit_test(test_runs_scalars),
+        cmocka_unit_test(test_host_of_another_locale),
         cmocka_unit_test(test_errors_are_values),
         cmocka_unit_test(test_null_buffers_are_refused),
         cmocka_unit_test(test_threads_share_a_model),
