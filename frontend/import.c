@@ -62,6 +62,7 @@ Graph *import_model(Arena *a, Diag *d, const Onnx__ModelProto *m, const char *fo
                    .captured = strmap_new(a),
                    .checked = strmap_new(a),
                    .tensors = strmap_new(a),
+                   .narrow = strmap_new(a),
                    .frozen = strmap_new(a),
                    .dims = strmap_new(a)};
     if (!check_whole(&im) || !import_functions(&im))

@@ -66,6 +66,7 @@ typedef struct Importer {
     StrMap captured;       /* "%p" of a node with subgraphs -> the names that these read */
     StrMap checked;        /* "%p" of lists of nodes whose operators are all known */
     StrMap tensors;        /* "%p" of a TensorProto -> its Tensor */
+    StrMap narrow;         /* "%p" of a Value -> the name of its type of less than 8 bits */
     StrMap frozen;         /* name of an input -> a pointer to the Tensor of --freeze */
     StrMap dims;           /* symbol -> int64_t */
     Node *node;            /* being imported, for messages */
@@ -150,8 +151,24 @@ void import_result(Importer *im, const Onnx__NodeProto *p, size_t i, Value *v, i
 const char **import_captured(Importer *im, const Onnx__NodeProto *p, size_t *n);
 
 /* ONNX's TensorProto.DataType to ours, DT_NONE when cnncc has no such type, and back. */
-DType dtype_from_onnx(int32_t onnx_type);
+DType dtype_from_onnx(int64_t onnx_type);
 int32_t dtype_to_onnx(DType t);
+/* The number of a type of ONNX, whether cnncc has it or not; 0 when there is none of that name. */
+int32_t onnx_type_named(const char *name);
+/* "float8e4m3fn is not supported; …" */
+const char *onnx_type_refusal(Arena *a, int64_t onnx_type);
+/* The type in which constants of a type are kept, DT_NONE when they cannot be; *bits is how many
+ * one element has in the message: 4 or 2 for int4 and its kin, which become bytes. */
+DType onnx_storage(int64_t onnx_type, int *bits);
+/* Fills `t`, of int8 or uint8, from elements of so many bits; the bytes lie `step` apart. */
+void narrow_unpack(Tensor *t, int bits, const unsigned char *packed, size_t step);
+/* The other way, in place: `n` elements of a byte each. Returns the number of bytes left. */
+size_t narrow_pack(unsigned char *bytes, size_t n, int bits);
+/* Remembers values of such a type, from the constant's message on; its name, NULL for others. */
+void import_note_type(Importer *im, const Value *v, const Onnx__TensorProto *p);
+const char *import_narrow_name(Importer *im, const Value *v);
+/* Whether a node's operator takes its operands of such types; notes what it makes of them. */
+bool import_check_narrow(Importer *im, const Node *n);
 
 /* A tensor from its message. The data may be that of the message (in the arena, not copied).
  * `what` names it in messages; `folder` is where external data may lie (NULL: refused). */

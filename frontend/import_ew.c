@@ -88,10 +88,10 @@ bool import_cast(Importer *im, const Onnx__NodeProto *p, Node *n)
     attr_ignore(im, p, "round_mode");
     if (!attr_int(im, p, "to", &to))
         return false;
-    n->params.ew.to = to > 0 && to < INT32_MAX ? dtype_from_onnx((int32_t)to) : DT_NONE;
+    n->params.ew.to = dtype_from_onnx(to);
     return n->params.ew.to != DT_NONE ||
-           node_unsupported(im->graph, n, "casting to element type %lld of ONNX is not supported",
-                            (long long)to);
+           node_unsupported(im->graph, n, "casting to element type %s",
+                            onnx_type_refusal(im->arena, to));
 }
 
 /* Only the element type of the second operand counts. */

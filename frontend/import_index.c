@@ -58,9 +58,9 @@ bool import_eye_like(Importer *im, const Onnx__NodeProto *p, Node *n)
         return false;
     if (!attr_present(im, p, "dtype"))
         return true;
-    c->dtype = dtype >= 0 && dtype <= INT32_MAX ? dtype_from_onnx((int32_t)dtype) : DT_NONE;
+    c->dtype = dtype_from_onnx(dtype);
     return c->dtype != DT_NONE ||
-           node_unsupported(im->graph, n, "element type %lld of the result", (long long)dtype);
+           node_unsupported(im->graph, n, "element type %s", onnx_type_refusal(im->arena, dtype));
 }
 
 /* ---- indices ---- */

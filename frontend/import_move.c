@@ -174,6 +174,7 @@ bool import_constant_of_shape(Importer *im, const Onnx__NodeProto *p, Node *n)
     if (shape_numel(&t->shape) != 1)
         return node_error(im->graph, n, "attribute \"value\" has shape %s, must be one element",
                           shape_str(im->arena, &t->shape));
+    import_note_type(im, n->out[0], value);
     c->dtype = t->dtype;
     c->value_f = tensor_get_f64(t, 0);
     c->value_i = dtype_is_float(t->dtype) ? 0 : tensor_get_i64(t, 0);
@@ -200,10 +201,11 @@ static Tensor *ints_tensor(Importer *im, const int64_t *values, size_t count, in
     return t;
 }
 
-/* The data, in whichever of the attributes it is; NULL after a message. */
-static const Tensor *constant_data(Importer *im, const Onnx__NodeProto *p, const Node *n)
+/* The data, in whichever of the attributes it is, and *value when that is a message of its own;
+ * NULL after a message. */
+static const Tensor *constant_data(Importer *im, const Onnx__NodeProto *p, const Node *n,
+                                   const Onnx__TensorProto **value)
 {
-    const Onnx__TensorProto *value = NULL;
     double f = 0;
     int64_t i = 0;
     const float *floats = NULL;
@@ -211,7 +213,7 @@ static const Tensor *constant_data(Importer *im, const Onnx__NodeProto *p, const
     size_t count = 0;
     if (attr_present(im, p, "value")) {
         const char *what = arena_printf(im->arena, "%s: value", node_label(im->arena, n));
-        return attr_tensor(im, p, "value", &value) ? import_tensor(im, value, what) : NULL;
+        return attr_tensor(im, p, "value", value) ? import_tensor(im, *value, what) : NULL;
     }
     if (attr_present(im, p, "value_float"))
         return attr_float(im, p, "value_float", &f) ? floats_tensor(im, (float[]){(float)f}, 1, 0)
@@ -231,10 +233,13 @@ static const Tensor *constant_data(Importer *im, const Onnx__NodeProto *p, const
 
 bool import_constant(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    const Tensor *t = constant_data(im, p, n);
+    const Onnx__TensorProto *value = NULL;
+    const Tensor *t = constant_data(im, p, n, &value);
     if (t == NULL)
         return false;
     Value *v = n->out[0];
+    if (value)
+        import_note_type(im, v, value);
     v->dtype = t->dtype;
     v->shape = t->shape;
     v->constant = t;

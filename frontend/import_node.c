@@ -307,7 +307,8 @@ bool import_one_node(Importer *im, size_t index)
     n->id = (int)index;
     im->node = n;
     im->attr_seen = ARENA_ARRAY(im->arena, bool, p->n_attribute);
-    if (!check_arity(im, n) || !import_table[op](im, p, n) || !attr_all_seen(im, p))
+    if (!check_arity(im, n) || !import_check_narrow(im, n) || !import_table[op](im, p, n) ||
+        !attr_all_seen(im, p))
         return false;
     return n->dead || import_finish(im, n);
 }

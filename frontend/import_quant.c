@@ -15,10 +15,10 @@ static bool attr_dtype(Importer *im, const Onnx__NodeProto *p, const char *name,
     int64_t type = 0;
     if (!attr_int(im, p, name, &type))
         return false;
-    *t = type > 0 && type < INT32_MAX ? dtype_from_onnx((int32_t)type) : DT_NONE;
+    *t = dtype_from_onnx(type);
     return type == 0 || *t != DT_NONE ||
-           node_unsupported(im->graph, im->node, "%s %lld of ONNX is not supported", name,
-                            (long long)type);
+           node_unsupported(im->graph, im->node, "%s: element type %s", name,
+                            onnx_type_refusal(im->arena, type));
 }
 
 bool import_quantize(Importer *im, const Onnx__NodeProto *p, Node *n)

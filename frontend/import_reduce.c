@@ -100,7 +100,7 @@ bool import_lines_norm(Importer *im, const Onnx__NodeProto *p, Node *n)
     }
     if (!attr_int(im, p, "axis", &c->axis) || !attr_int(im, p, "stash_type", &stash))
         return false;
-    c->stash = stash > 0 && stash < INT32_MAX ? dtype_from_onnx((int32_t)stash) : DT_NONE;
+    c->stash = dtype_from_onnx(stash);
     return dtype_is_float(c->stash) ||
            node_error(im->graph, n, "stash_type %lld is no floating-point type", (long long)stash);
 }
@@ -140,7 +140,7 @@ bool import_spectrum_table(Importer *im, const Onnx__NodeProto *p, Node *n)
         return false;
     if (n->op != OP_MelWeightMatrix && !attr_bool(im, p, "periodic", &c->periodic))
         return false;
-    c->dtype = type > 0 && type < INT32_MAX ? dtype_from_onnx((int32_t)type) : DT_NONE;
+    c->dtype = dtype_from_onnx(type);
     return (c->dtype != DT_NONE && c->dtype != DT_BOOL) ||
            node_error(im->graph, n, "output_datatype %lld is no type of numbers", (long long)type);
 }

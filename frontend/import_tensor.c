@@ -8,26 +8,9 @@
 
 #include <string.h>
 
-/* Indexed by TensorProto.DataType. */
-static const DType from_onnx[] = {
-    [1] = DT_F32,  [2] = DT_U8,   [3] = DT_I8,    [4] = DT_U16,  [5] = DT_I16,
-    [6] = DT_I32,  [7] = DT_I64,  [9] = DT_BOOL,  [10] = DT_F16, [11] = DT_F64,
-    [12] = DT_U32, [13] = DT_U64, [16] = DT_BF16,
-};
-
-DType dtype_from_onnx(int32_t onnx_type)
+static bool is_external(const Onnx__TensorProto *p)
 {
-    int32_t n = (int32_t)(sizeof from_onnx / sizeof from_onnx[0]);
-    return onnx_type > 0 && onnx_type < n ? from_onnx[onnx_type] : DT_NONE;
-}
-
-int32_t dtype_to_onnx(DType t)
-{
-    int32_t n = (int32_t)(sizeof from_onnx / sizeof from_onnx[0]);
-    for (int32_t i = 1; i < n; i++)
-        if (t != DT_NONE && from_onnx[i] == t)
-            return i;
-    return 0;
+    return p->data_location == 1 || p->n_external_data > 0;
 }
 
 /* Where the data of a message lies: `bytes` is that of one element in the field. */
@@ -98,12 +81,33 @@ static bool take_typed(Arena *a, Diag *d, const Onnx__TensorProto *p, const char
     return true;
 }
 
-static bool take_shape(Diag *d, const Onnx__TensorProto *p, const char *what, Tensor *t)
+/* Integers narrower than a byte: unpacked from raw bytes, another file or the field of int32. */
+static bool take_narrow(Arena *a, Diag *d, const Onnx__TensorProto *p, const char *what,
+                        const char *folder, int bits, Tensor *t)
 {
-    t->dtype = dtype_from_onnx(p->data_type);
+    int64_t per_byte = 8 / bits;
+    size_t need = (size_t)((shape_numel(&t->shape) + per_byte - 1) / per_byte);
+    size_t have = p->has_raw_data ? p->raw_data.len : p->n_int32_data;
+    size_t step = p->has_raw_data || is_external(p) ? 1 : sizeof p->int32_data[0];
+    const void *packed = p->has_raw_data ? (const void *)p->raw_data.data : p->int32_data;
+    if (is_external(p))
+        packed = external_data_read(a, d, p, need, what, folder);
+    else if (have != need)
+        return diag_error(d, "%s: %zu bytes of data, %lld elements of %d bits need %zu", what, have,
+                          (long long)shape_numel(&t->shape), bits, need);
+    if (is_external(p) && packed == NULL)
+        return false;
+    t->data = arena_alloc(a, tensor_bytes(t));
+    narrow_unpack(t, bits, packed, step);
+    return true;
+}
+
+static bool take_shape(Arena *a, Diag *d, const Onnx__TensorProto *p, const char *what, Tensor *t,
+                       int *bits)
+{
+    t->dtype = onnx_storage(p->data_type, bits);
     if (t->dtype == DT_NONE)
-        return diag_unsupported(d, "%s: element type %d of ONNX is not supported", what,
-                                (int)p->data_type);
+        return diag_unsupported(d, "%s: element type %s", what, onnx_type_refusal(a, p->data_type));
     if (p->n_dims > MAX_RANK)
         return diag_unsupported(d, "%s: %zu dimensions, at most %d are supported", what, p->n_dims,
                                 MAX_RANK);
@@ -119,10 +123,12 @@ Tensor *tensor_from_proto(Arena *a, Diag *d, const Onnx__TensorProto *p, const c
                           const char *folder)
 {
     Tensor *t = ARENA_NEW(a, Tensor);
-    if (!take_shape(d, p, what, t))
+    int bits;
+    if (!take_shape(a, d, p, what, t, &bits))
         return NULL;
-    bool external = p->data_location == 1 || p->n_external_data > 0;
-    if (external)
+    if (bits < 8)
+        return take_narrow(a, d, p, what, folder, bits, t) ? t : NULL;
+    if (is_external(p))
         t->data = external_data_read(a, d, p, tensor_bytes(t), what, folder);
     else if (!(p->has_raw_data ? take_raw(a, d, p, what, t) : take_typed(a, d, p, what, t)))
         return NULL;

@@ -44,7 +44,9 @@ bool import_initializers(Importer *im, Body *b, const Onnx__GraphProto *g)
             return false;
         if (strmap_get(&b->values, name))
             return diag_error(im->diag, "%s is defined twice", what);
-        import_bind(b, name, graph_constant(im->graph, import_inner_name(im, b, name), t));
+        Value *v = graph_constant(im->graph, import_inner_name(im, b, name), t);
+        import_bind(b, name, v);
+        import_note_type(im, v, p);
         if (dtype_is_float(t->dtype))
             im->graph->n_parameters += shape_numel(&t->shape);
     }
@@ -162,8 +164,8 @@ static bool input_type(Importer *im, const Onnx__ValueInfoProto *v, DType *dtype
         return diag_unsupported(im->diag, "input \"%s\" is not a tensor", name);
     *dtype = dtype_from_onnx(v->type->tensor_type->elem_type);
     if (*dtype == DT_NONE)
-        return diag_unsupported(im->diag, "input \"%s\": element type %d of ONNX is not supported",
-                                name, (int)v->type->tensor_type->elem_type);
+        return diag_unsupported(im->diag, "input \"%s\": element type %s", name,
+                                onnx_type_refusal(im->arena, v->type->tensor_type->elem_type));
     if (s == NULL)
         return diag_unsupported(im->diag, "input \"%s\" has no shape", name);
     if (s->n_dim > MAX_RANK)
@@ -348,6 +350,9 @@ bool import_outputs(Importer *im)
         Value *value = import_find(im->body, name);
         if (value == NULL)
             return diag_error(im->diag, "output \"%s\" is not made by any node", name);
+        if (import_narrow_name(im, value))
+            return diag_unsupported(im->diag, "output \"%s\" is %s, which is for constants only",
+                                    name, import_narrow_name(im, value));
         if (!agrees(im, v, value))
             return diag_error(im->diag, "output \"%s\" is stated as %s but is %s%s", name,
                               stated(im, v), dtype_name(value->dtype),

@@ -8,30 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Types that exist in ONNX but not in cnncc, by their number. */
-static const struct {
-    const char *name;
-    int32_t number;
-} other_types[] = {
-    {"string", 8},      {"complex64", 14},      {"complex128", 15}, {"float8e4m3fn", 17},
-    {"float8e5m2", 19}, {"float8e4m3fnuz", 18}, {"uint4", 21},      {"int4", 22},
-};
-
 static const char *const compound_types[] = {"seq", "map", "optional", "sparse_tensor", "opaque"};
-
-/* ONNX's number of an element type; 0 when there is none of that name. */
-static int32_t known_type(const char *name)
-{
-    int32_t number = dtype_to_onnx(dtype_from_name(name));
-    for (size_t i = 0; i < sizeof other_types / sizeof other_types[0] && number == 0; i++)
-        if (strcmp(name, other_types[i].name) == 0)
-            number = other_types[i].number;
-    return number;
-}
 
 static bool element_type(TextReader *r, int32_t *number)
 {
-    *number = known_type(r->token.kind == TOKEN_NAME ? r->token.text : "");
+    *number = onnx_type_named(r->token.kind == TOKEN_NAME ? r->token.text : "");
     return *number ? text_next(r) : text_error(r, "a type");
 }
 
@@ -42,7 +23,7 @@ bool text_is_type(const TextReader *r)
     for (size_t i = 0; i < sizeof compound_types / sizeof compound_types[0]; i++)
         if (text_is_name(r, compound_types[i]))
             return true;
-    return known_type(r->token.text) != 0;
+    return onnx_type_named(r->token.text) != 0;
 }
 
 /* Steps over `( … )`. */
@@ -207,11 +188,12 @@ static bool random_elements(TextReader *r, const Onnx__TensorProto *p, Data *d)
 
 static bool elements(TextReader *r, Onnx__TensorProto *p)
 {
-    Data d = {.dtype = dtype_from_onnx(p->data_type)};
+    int bits;
+    Data d = {.dtype = onnx_storage(p->data_type, &bits)};
     bool closed, more = true;
     if (d.dtype == DT_NONE)
-        return diag_unsupported(r->diag, "line %d: data of element type %d is not supported",
-                                r->line, (int)p->data_type);
+        return diag_unsupported(r->diag, "line %d: data of element type %s", r->line,
+                                onnx_type_refusal(r->arena, p->data_type));
     if (!text_expect(r, '{') || !text_accept(r, '}', &closed))
         return false;
     if (!closed && text_is_name(r, "random")) {
@@ -224,7 +206,7 @@ static bool elements(TextReader *r, Onnx__TensorProto *p)
             return false;
     p->has_raw_data = 1;
     p->raw_data.data = d.bytes;
-    p->raw_data.len = d.n;
+    p->raw_data.len = bits < 8 ? narrow_pack(d.bytes, d.n, bits) : d.n;
     return closed || text_expect(r, '}');
 }
 

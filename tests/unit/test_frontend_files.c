@@ -190,6 +190,48 @@ static void test_typed_data(void **state)
     case_free(c);
 }
 
+/* 4- and 2-bit integers, the first in the lowest bits, in raw bytes and in the field of int32. */
+static void test_narrow_data(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t type;
+        DType kept;
+        uint8_t bytes[2];
+        int64_t n, values[5];
+    } cases[] = {
+        {21, DT_U8, {0x98, 0xf7}, 3, {8, 9, 7}},
+        {22, DT_I8, {0x98, 0xf7}, 3, {-8, -7, 7}},
+        {25, DT_U8, {0xe4, 0x02}, 5, {0, 1, 2, 3, 2}},
+        {26, DT_I8, {0xe4, 0x02}, 5, {0, 1, -2, -1, -2}},
+    };
+    Case *c = case_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t dims[1] = {cases[i].n};
+        int32_t field[2] = {cases[i].bytes[0], cases[i].bytes[1]};
+        uint8_t bytes[2] = {cases[i].bytes[0], cases[i].bytes[1]};
+        Onnx__TensorProto p = ONNX__TENSOR_PROTO__INIT;
+        p.data_type = cases[i].type;
+        p.n_dims = 1;
+        p.dims = dims;
+        p.int32_data = field;
+        for (p.n_int32_data = 0; p.n_int32_data < 2; p.n_int32_data++)
+            assert_null(tensor_from_proto(c->arena, &c->diag, &p, "t", NULL));
+        for (int raw = 0; raw < 2; raw++) {
+            p.has_raw_data = raw;
+            p.raw_data.data = bytes;
+            p.raw_data.len = sizeof bytes;
+            const Tensor *t = tensor_from_proto(c->arena, &c->diag, &p, "t", NULL);
+            assert_non_null(t);
+            assert_int_equal(t->dtype, cases[i].kept);
+            for (int64_t k = 0; k < cases[i].n; k++)
+                assert_int_equal(tensor_get_i64(t, k), cases[i].values[k]);
+        }
+    }
+    assert_logged(c, "t: 1 bytes of data, 3 elements of 4 bits need 2");
+    case_free(c);
+}
+
 /* ---- pictures ---- */
 
 static void test_pictures(void **state)
@@ -307,11 +349,11 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_bf16_npy),
-        cmocka_unit_test(test_npy_headers), cmocka_unit_test(test_bad_tensor_files),
-        cmocka_unit_test(test_typed_data),  cmocka_unit_test(test_pictures),
-        cmocka_unit_test(test_text),        cmocka_unit_test(test_text_to_binary),
-        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_round_trips),    cmocka_unit_test(test_bf16_npy),
+        cmocka_unit_test(test_npy_headers),    cmocka_unit_test(test_bad_tensor_files),
+        cmocka_unit_test(test_typed_data),     cmocka_unit_test(test_narrow_data),
+        cmocka_unit_test(test_pictures),       cmocka_unit_test(test_text),
+        cmocka_unit_test(test_text_to_binary), cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,7 +196,7 @@ static void test_cast(void **state)
            NUMBERS(-2.5, 40000, 0), -2, 32767);
     EXPECT(13, "g (bool[2] x) => (double[] y) { y = Cast<to=11>(x) }", NUMBERS(0, 1), 0, 1);
     expect_refused(13, "g (float[1] x) => (string[] y) { y = Cast<to=8>(x) }", STATUS_UNSUPPORTED,
-                   "casting to element type 8 of ONNX is not supported");
+                   "casting to element type string is not supported");
 }
 
 /* A type that the operator does not take. */
