@@ -117,8 +117,10 @@ bool ew_supports(OpKind op)
     return table[op] != NULL;
 }
 
-bool ew_is_scalar(OpKind op, DType type)
+bool ew_is_scalar(OpKind op, DType type, DType out)
 {
+    if (op == OP_Cast && type == DT_I32 && out == DT_BF16) /* vectors would round to f32 first */
+        return true;
     switch (kbase_compute(kbase_of_dtype(type))) {
     case KT_F32:
         return op_has(op, T_SCALAR);

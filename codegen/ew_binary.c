@@ -90,7 +90,7 @@ KExpr *ew_pow(const Ew *e)
     double k = y->kind != KE_CONST ? NAN : by_float ? y->f : (double)y->i;
     if (k == 1)
         return e->x[0];
-    if (k == 2 || k == 3) {
+    if ((k == 2 || k == 3) && (is_float || !by_float)) {
         const KLet *x = ew_let(e, "x", e->x[0]);
         KExpr *xx = ew_bin(e, KO_MUL, ew_use(e, x), ew_use(e, x));
         return k == 2 ? xx : ew_bin(e, KO_MUL, xx, ew_use(e, x));

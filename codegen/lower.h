@@ -96,8 +96,9 @@ KExpr *ew_expr(Lower *lw, KBuilder *b, OpKind op, const Params *p, DType out, KE
 /* Whether ew_expr has a case of the operator. */
 bool ew_supports(OpKind op);
 
-/* Whether the case works on scalars only where an operand or the result is of that type. */
-bool ew_is_scalar(OpKind op, DType type);
+/* Whether the case works on scalars only where an operand is of type `type` and the result of type
+ * `out`. */
+bool ew_is_scalar(OpKind op, DType type, DType out);
 
 /* Buffers of the epilogue operands of a node, added to the kernel behind the node's own. Appends
  * the matching arguments. */

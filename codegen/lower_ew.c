@@ -60,11 +60,13 @@ static bool check(Lower *lw, const Node *n)
 /* Whether the operator or a step has no vector form of a type that it meets. */
 static bool is_scalar(const Node *n)
 {
-    bool any = ew_is_scalar(n->op, n->out[0]->dtype);
+    DType out = n->out[0]->dtype;
+    bool any = ew_is_scalar(n->op, out, out);
     for (int i = 0; i < node_own_inputs(n); i++)
-        any = any || (n->in[i] && ew_is_scalar(n->op, n->in[i]->dtype));
+        any = any || (n->in[i] && ew_is_scalar(n->op, n->in[i]->dtype, out));
     for (int i = 0; i < n->n_epilogue; i++)
-        any = any || ew_is_scalar(n->epilogue[i].op, n->out[0]->dtype);
+        any = any || ew_is_scalar(n->epilogue[i].op, out, out) ||
+              ew_is_scalar(n->epilogue[i].op, n->in[0]->dtype, out);
     return any;
 }
 

@@ -160,6 +160,50 @@ static void test_casts(void **state)
         }
 }
 
+/* Many digits to few, in whole vectors: rounded once, not to another float on the way. */
+static void test_casts_round_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 37 };
+    static const DType types[] = {DT_I32, DT_I64, DT_U32, DT_U64, DT_F64};
+    for (const char *const *t = node_case_targets; *t; t++)
+        for (int k = 0; k < 5; k++)
+            for (int half = 0; half < 2; half++) {
+                NodeCase c;
+                Shape shape = {1, {COUNT}};
+                node_case_open(&c, *t, 1);
+                Tensor *x = tensor_new(c.arena, types[k], &shape);
+                for (int i = 0; i < COUNT; i++) /* just above the middle of two bf16, of two f16 */
+                    tensor_set_f64(x, i, half ? 2049 + i % 2 : 0x1p30 + 0x1p22 + 1 + i);
+                node_case_input(&c, types[k], 1, shape.dim, 0, x->data, false);
+                node_case_node(&c, OP_Cast, 1)->params.ew.to = half ? DT_F16 : DT_BF16;
+                node_case_check(&c, 0, 0, 0);
+                node_case_close(&c);
+            }
+}
+
+/* A constant exponent of another type: the power saturates as with one that is not constant. */
+static void test_pow_of_constant(void **state)
+{
+    (void)state;
+    static const int32_t bases[] = {0,     1,      -1,   3,    -7,    46340,
+                                    46341, -46341, 1290, 1291, -1291, 100000};
+    const int64_t n = sizeof bases / sizeof *bases;
+    for (int exponent = 1; exponent <= 3; exponent++)
+        for (int integer = 0; integer < 2; integer++) {
+            NodeCase c;
+            Shape scalar = {0};
+            node_case_open(&c, "avx2", 1);
+            Tensor *y = tensor_new(c.arena, integer ? DT_I64 : DT_F32, &scalar);
+            tensor_set_f64(y, 0, exponent);
+            node_case_input(&c, DT_I32, 1, &n, 0, bases, false);
+            node_case_input(&c, y->dtype, 0, scalar.dim, 0, y->data, true);
+            node_case_node(&c, OP_Pow, 1);
+            node_case_check(&c, 0, 0, 0);
+            node_case_close(&c);
+        }
+}
+
 /* The base gives the type of the result; exponents of any other type. */
 static void test_pow_of_two_types(void **state)
 {
@@ -191,6 +235,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_casts_round_once),
+        cmocka_unit_test(test_pow_of_constant),
         cmocka_unit_test(test_pow_of_two_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
