@@ -345,9 +345,10 @@ static void build_kernel(JitBuild *b, const Kernel *k, const char *name, bool te
 
 bool jit_build_program(JitBuild *b, const Program *p)
 {
+    const bool team = team_is_needed(p);
     for (int i = 0; i < p->n_funcs && b->broken == NULL; i++)
         build_func(b, p->funcs[i]);
     for (int i = 0; i < p->n_kernels && b->broken == NULL; i++)
-        build_kernel(b, p->kernels[i], arena_printf(b->arena, "k%d", i), team_is_needed(p));
+        build_kernel(b, p->kernels[i], arena_printf(b->arena, "k%d", i), team);
     return b->broken == NULL;
 }
