@@ -109,33 +109,22 @@ KExpr *ew_pow(const Ew *e)
 /* ---- more ---- */
 
 /* The least or greatest of all operands; a NaN in any of them is the result. */
-static KExpr *extreme(const Ew *e, KOp op)
+static KExpr *extreme_operand(const Ew *e, KOp op)
 {
     KExpr *r = e->x[0];
-    bool is_float = kbase_is_float(e->type.base);
-    for (int i = 1; i < e->n; i++) {
-        KExpr *y = e->x[i];
-        if (!is_float || r->kind == KE_CONST) {
-            r = ew_bin(e, op, r, y);
-        } else if (y->kind == KE_CONST) {
-            r = ew_bin(e, op, y, r);
-        } else {
-            const KLet *x = ew_let(e, "x", r);
-            KExpr *is_nan = kb_cmp(e->b, KO_NE, ew_use(e, x), ew_use(e, x));
-            r = kb_select(e->b, is_nan, ew_use(e, x), ew_bin(e, op, ew_use(e, x), y));
-        }
-    }
+    for (int i = 1; i < e->n; i++)
+        r = extreme(e->b, op, r, e->x[i]);
     return r;
 }
 
 KExpr *ew_min(const Ew *e)
 {
-    return extreme(e, KO_MIN);
+    return extreme_operand(e, KO_MIN);
 }
 
 KExpr *ew_max(const Ew *e)
 {
-    return extreme(e, KO_MAX);
+    return extreme_operand(e, KO_MAX);
 }
 
 KExpr *ew_prelu(const Ew *e)

@@ -5,6 +5,7 @@
  * never parallel, since they carry registers. */
 #include "codegen/lines.h"
 
+#include <float.h>
 #include <string.h>
 
 KType lines_type(const Lines *l)
@@ -97,22 +98,32 @@ void lines_set(Lines *l, const KReg *reg, KExpr *x)
 
 void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x)
 {
-    lines_set(l, reg, kb_bin(l->b, op, lines_get(l, reg), x));
+    bool is_extreme = op == KO_MIN || op == KO_MAX;
+    lines_set(l, reg, (is_extreme ? extreme : kb_bin)(l->b, op, lines_get(l, reg), x));
 }
 
-bool lines_are_long(const Lines *l)
+const KReg *lines_carry(Lines *l)
 {
     enum { LONG_LINE = 2048 };
-    return l->n >= LONG_LINE && (l->base == KT_F32 || l->base == KT_F64);
+    bool is_long = l->n >= LONG_LINE && (l->base == KT_F32 || l->base == KT_F64);
+    return is_long ? lines_reg(l, "carry", l->base, 0) : NULL;
 }
 
-void lines_add_exactly(Lines *l, const KReg *sum, const KReg *carry, KExpr *x)
+void lines_add(Lines *l, const KReg *sum, const KReg *carry, KExpr *x)
 {
     KBuilder *b = l->b;
+    if (carry == NULL) {
+        lines_combine(l, sum, KO_ADD, x);
+        return;
+    }
+    const double most = l->base == KT_F64 ? DBL_MAX : (double)FLT_MAX;
+    const KType type = lines_type(l);
     const KLet *y = kb_let(b, "y", kb_bin(b, KO_SUB, x, lines_get(l, carry)));
     const KLet *t = kb_let(b, "t", kb_bin(b, KO_ADD, lines_get(l, sum), kb_use(b, y)));
     KExpr *rounded = kb_bin(b, KO_SUB, kb_use(b, t), lines_get(l, sum));
-    lines_set(l, carry, kb_bin(b, KO_SUB, rounded, kb_use(b, y)));
+    KExpr *lost = kb_bin(b, KO_SUB, rounded, kb_use(b, y));
+    KExpr *finite = kb_cmp(b, KO_LE, kb_un(b, KO_ABS, kb_use(b, t)), kb_const(b, type, most));
+    lines_set(l, carry, kb_select(b, finite, lost, kb_const(b, type, 0)));
     lines_set(l, sum, kb_use(b, t));
 }
 
@@ -121,9 +132,10 @@ KExpr *lines_total(Lines *l, const KReg *reg, KOp op)
     if (!l->vectors_along)
         return lines_get(l, reg);
     KExpr *x = kb_get1(l->b, reg, aff(0));
+    bool is_extreme = op == KO_MIN || op == KO_MAX;
     for (int u = 1; u < l->width; u++)
-        x = kb_bin(l->b, op, x, kb_get1(l->b, reg, aff(u)));
-    return kb_reduce(l->b, op, x);
+        x = (is_extreme ? extreme : kb_bin)(l->b, op, x, kb_get1(l->b, reg, aff(u)));
+    return (is_extreme ? extreme_lane : kb_reduce)(l->b, op, x);
 }
 
 KExpr *lines_use(Lines *l, KLet *const *results)
@@ -245,7 +257,7 @@ static void choose_vectors(Lines *l, const LinesKernel *k)
             (i == 0 && s == 0 && !along))
             lanes = 1;
     }
-    if (k->scalar || (along && k->sequential))
+    if (along && k->sequential)
         lanes = 1;
     int64_t extent = nest->extent[last];
     l->lanes = lanes_for(extent, lanes);

@@ -45,7 +45,6 @@ typedef struct LinesKernel {
     void *user;
     KBase base;      /* of the computation */
     bool sequential; /* the elements of a line come one after the other: no vectors along it */
-    bool scalar;     /* no vectors at all */
 } LinesKernel;
 
 /* Emits the kernel. along[i]: axis i of the nest runs along the lines. Operand 0 is written, the
@@ -69,14 +68,14 @@ const KReg *lines_reg(Lines *l, const char *name, KBase base, double init);
 /* reg = x, at an element: lanes that do not exist keep what they have. */
 void lines_set(Lines *l, const KReg *reg, KExpr *x);
 KExpr *lines_get(Lines *l, const KReg *reg);
-/* Whether a plain sum over the line, an addition after the other, loses bits that show: each may
- * lose 2^-24 of the sum. */
-bool lines_are_long(const Lines *l);
-/* reg = reg op x. */
+/* reg = reg op x; of KO_MIN and KO_MAX the result is NaN when one of them is. */
 void lines_combine(Lines *l, const KReg *reg, KOp op, KExpr *x);
-/* sum += x, with what rounding loses kept in `carry` (Kahan): a sum of many elements stays as good
- * as one of few. Once x is infinite or NaN the sum is NaN. */
-void lines_add_exactly(Lines *l, const KReg *sum, const KReg *carry, KExpr *x);
+/* What a sum over the line loses to rounding. NULL where a plain sum loses nothing that shows: in
+ * integers, and in short lines of floats (each addition may lose 2^-24 of the sum). */
+const KReg *lines_carry(Lines *l);
+/* sum += x, with the loss kept in `carry` unless that is NULL (Kahan): a sum of many elements stays
+ * as good as one of few. */
+void lines_add(Lines *l, const KReg *sum, const KReg *carry, KExpr *x);
 
 /* Results of a line, behind a walk: there is one for each of lines_results(l) vectors of lines;
  * set l->u to it. */

@@ -54,6 +54,13 @@ KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access);
 KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access);
 /* A buffer parameter for a packed or generated table. */
 KBuf *buf_tensor(KBuilder *b, const char *name, const Tensor *t);
+
+/* ---- numbers (codegen/number.c) ---- */
+
+/* The least number of a compute type, or -infinity: where a maximum starts. */
+KExpr *lowest_value(KBuilder *b, KType type);
+/* The greatest, or infinity. */
+KExpr *highest_value(KBuilder *b, KType type);
 /* `value` as an element of type `t`, in the form that buf_moved buffers hold. */
 KExpr *moved_const(KBuilder *b, DType t, double value, int lanes);
 /* A float (scalar) as an integer of type `t`, in its compute type: truncated, and what does not fit
@@ -61,6 +68,10 @@ KExpr *moved_const(KBuilder *b, DType t, double value, int lanes);
 KExpr *saturated(KBuilder *b, DType t, KExpr *x);
 /* The type that elements of a value are computed with. */
 KType value_type(const Value *v, int lanes);
+/* The least (KO_MIN) or the greatest (KO_MAX) of two numbers; NaN when one of them is. */
+KExpr *extreme(KBuilder *b, KOp op, KExpr *x, KExpr *y);
+/* The same of all lanes of a vector. */
+KExpr *extreme_lane(KBuilder *b, KOp op, KExpr *x);
 
 /* ---- coordinates ---- */
 

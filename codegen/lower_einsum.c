@@ -8,7 +8,7 @@
 
 typedef struct Product {
     int n_operands;
-    const KReg *sum;
+    const KReg *sum, *carry; /* carry: NULL where plain sums are good enough */
 } Product;
 
 static void step(Lines *l, void *user)
@@ -17,17 +17,20 @@ static void step(Lines *l, void *user)
     KExpr *x = lines_load(l, 1);
     for (int i = 1; i + 1 < p->n_operands; i++)
         x = kb_bin(l->b, KO_MUL, x, lines_load(l, 1 + i));
-    if (p->n_operands == 1)
-        x = kb_bin(l->b, KO_ADD, lines_get(l, p->sum), x);
-    else
-        x = kb_fma(l->b, x, lines_load(l, p->n_operands), lines_get(l, p->sum));
-    lines_set(l, p->sum, x);
+    if (p->n_operands > 1 && p->carry == NULL) {
+        lines_set(l, p->sum, kb_fma(l->b, x, lines_load(l, p->n_operands), lines_get(l, p->sum)));
+        return;
+    }
+    if (p->n_operands > 1)
+        x = kb_bin(l->b, KO_MUL, x, lines_load(l, p->n_operands));
+    lines_add(l, p->sum, p->carry, x);
 }
 
 static void body(Lines *l, void *user)
 {
     Product *p = user;
     p->sum = lines_reg(l, "sum", l->base, 0);
+    p->carry = lines_carry(l);
     lines_walk(l, step, p);
     for (l->u = 0; l->u < lines_results(l); l->u++)
         lines_store_result(l, 0, lines_total(l, p->sum, KO_ADD));

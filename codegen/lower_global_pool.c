@@ -20,7 +20,7 @@ typedef struct Global {
 
 static KExpr *combine(const Global *g, KExpr *x, KExpr *y)
 {
-    return kb_bin(g->b, g->average ? KO_ADD : KO_MAX, x, y);
+    return g->average ? kb_bin(g->b, KO_ADD, x, y) : extreme(g->b, KO_MAX, x, y);
 }
 
 static KExpr *result(const Global *g, KExpr *x)
@@ -91,7 +91,7 @@ static void emit_planes(Global *g, int64_t planes, int lanes)
             continue;
         g->lanes = width;
         KExpr *x = accumulate(g, aff_addc(aff_mul(plane, g->pixels), done), count, &depth);
-        x = kb_reduce(b, g->average ? KO_ADD : KO_MAX, x);
+        x = g->average ? kb_reduce(b, KO_ADD, x) : extreme_lane(b, KO_MAX, x);
         kb_set(b, acc, done ? combine(g, kb_get(b, acc), x) : x);
         done += count * width;
     }

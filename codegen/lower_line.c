@@ -1,8 +1,9 @@
 /* Operators that go through a line in order: ArgMax, ArgMin, Hardmax, CumSum.
  *
- * Where lines are neighbours in memory, vectors take several of them. Places are counted in i32
- * beside the elements; the int64 results of ArgMax are converted by a second kernel then, since
- * vectors do not have that type. */
+ * NaN comes behind all numbers, whether the greatest or the least is looked for. Where lines are
+ * neighbours in memory, vectors take several of them. Places are counted in i32 beside the
+ * elements; the int64 results of ArgMax are converted by a second kernel then, since vectors do not
+ * have that type. */
 #include "codegen/lines.h"
 #include "ir/ops.h"
 
@@ -11,7 +12,7 @@
 /* ---- places of the greatest or least elements ---- */
 
 typedef struct PlaceBody {
-    KOp better; /* an element replaces the best one when it is … */
+    bool is_max, last; /* of equal ones the last */
     const KReg *best, *place;
     KLet *found[LINES_WIDTH];
 } PlaceBody;
@@ -22,13 +23,26 @@ static KExpr *position(Lines *l)
     return kb_splat(l->b, kb_index(l->b, KTYPE(KT_I32, 1), l->position), l->lanes);
 }
 
+/* Whether element x replaces the best one. */
+static KExpr *is_better(Lines *l, const PlaceBody *p, const KLet *x)
+{
+    KBuilder *b = l->b;
+    KOp op = p->is_max ? (p->last ? KO_GE : KO_GT) : (p->last ? KO_LE : KO_LT);
+    KExpr *better = kb_cmp(b, op, kb_use(b, x), lines_get(l, p->best));
+    if (!kbase_is_float(l->base))
+        return better;
+    KExpr *no_best = kb_cmp(b, KO_NE, lines_get(l, p->best), lines_get(l, p->best));
+    if (!p->last) /* a number, since the first NaN stays */
+        no_best = kb_bin(b, KO_AND, no_best, kb_cmp(b, KO_EQ, kb_use(b, x), kb_use(b, x)));
+    return kb_bin(b, KO_OR, better, no_best);
+}
+
 static void step_best(Lines *l, void *user)
 {
     const PlaceBody *p = user;
     KBuilder *b = l->b;
     const KLet *x = kb_let(b, "x", lines_load(l, 1));
-    const KLet *better =
-        kb_let(b, "better", kb_cmp(b, p->better, kb_use(b, x), lines_get(l, p->best)));
+    const KLet *better = kb_let(b, "better", is_better(l, p, x));
     lines_set(l, p->best, kb_select(b, kb_use(b, better), kb_use(b, x), lines_get(l, p->best)));
     lines_set(l, p->place, kb_select(b, kb_use(b, better), position(l), lines_get(l, p->place)));
 }
@@ -113,7 +127,7 @@ bool lower_arg(Lower *lw, const Node *n)
         return node_unsupported(lw->graph, n, "an axis of more than 2^31 elements");
     int64_t count = shape_numel(&out->shape), inner = 0;
     inner = shape_range_numel(&in->shape, axis + 1, in->shape.rank);
-    PlaceBody body = {.better = is_max ? (p->last ? KO_GE : KO_GT) : (p->last ? KO_LE : KO_LT)};
+    PlaceBody body = {.is_max = is_max, .last = p->last};
     const char *dims = dims_str(lw->arena, &in->shape, 0), *op = op_info(n->op)->name;
     LinesKernel k = {.body = body_place, .user = &body, .sequential = true};
     k.base = kbase_compute(kbase_of_dtype(in->dtype));
@@ -134,7 +148,7 @@ bool lower_hardmax(Lower *lw, const Node *n)
 {
     const AxisParams *p = &n->params.axis;
     const Value *in = n->in[0], *out = n->out[0];
-    PlaceBody body = {.better = KO_GT};
+    PlaceBody body = {.is_max = true};
     Nest nest;
     bool along[NEST_AXES] = {false};
     if (!row_major(lw, n))
@@ -156,7 +170,7 @@ bool lower_hardmax(Lower *lw, const Node *n)
 
 typedef struct Running {
     bool exclusive;
-    const KReg *sum;
+    const KReg *sum, *carry; /* carry: NULL where plain sums are good enough */
 } Running;
 
 static void step_sum(Lines *l, void *user)
@@ -164,7 +178,7 @@ static void step_sum(Lines *l, void *user)
     const Running *r = user;
     if (r->exclusive)
         lines_store(l, 0, lines_get(l, r->sum));
-    lines_combine(l, r->sum, KO_ADD, lines_load(l, 1));
+    lines_add(l, r->sum, r->carry, lines_load(l, 1));
     if (!r->exclusive)
         lines_store(l, 0, lines_get(l, r->sum));
 }
@@ -173,6 +187,7 @@ static void body_sum(Lines *l, void *user)
 {
     Running *r = user;
     r->sum = lines_reg(l, "sum", l->base, 0);
+    r->carry = lines_carry(l);
     lines_walk(l, step_sum, r);
 }
 

@@ -19,18 +19,10 @@ typedef struct Norm {
     KLet *mean[LINES_WIDTH], *factor[LINES_WIDTH];
 } Norm;
 
-static void add(Lines *l, const Norm *s, const KReg *sum, KExpr *x)
-{
-    if (s->carry)
-        lines_add_exactly(l, sum, s->carry, x);
-    else
-        lines_combine(l, sum, KO_ADD, x);
-}
-
 static void step_sum(Lines *l, void *user)
 {
     const Norm *s = user;
-    add(l, s, s->sum, lines_load(l, 1));
+    lines_add(l, s->sum, s->carry, lines_load(l, 1));
 }
 
 /* x - mean, or x where the mean stays. */
@@ -44,11 +36,11 @@ static void step_square(Lines *l, void *user)
 {
     const Norm *s = user;
     if (s->first_norm) {
-        add(l, s, s->square, kb_un(l->b, KO_ABS, lines_load(l, 1)));
+        lines_add(l, s->square, s->carry, kb_un(l->b, KO_ABS, lines_load(l, 1)));
         return;
     }
     const KLet *d = kb_let(l->b, "d", centred(l, s));
-    add(l, s, s->square, kb_bin(l->b, KO_MUL, kb_use(l->b, d), kb_use(l->b, d)));
+    lines_add(l, s->square, s->carry, kb_bin(l->b, KO_MUL, kb_use(l->b, d), kb_use(l->b, d)));
 }
 
 static void step_result(Lines *l, void *user)
@@ -89,7 +81,7 @@ static void find_mean(Lines *l, Norm *s)
 {
     KType t = lines_result_type(l);
     s->sum = lines_reg(l, "sum", l->base, 0);
-    s->carry = lines_are_long(l) ? lines_reg(l, "carry", l->base, 0) : NULL;
+    s->carry = lines_carry(l);
     lines_walk(l, step_sum, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         KExpr *sum = lines_total(l, s->sum, KO_ADD);
@@ -107,7 +99,7 @@ static void body(Lines *l, void *user)
     if (s->centred)
         find_mean(l, s);
     s->square = lines_reg(l, s->first_norm ? "magnitude" : "square", l->base, 0);
-    s->carry = lines_are_long(l) ? lines_reg(l, "carry", l->base, 0) : NULL;
+    s->carry = lines_carry(l);
     lines_walk(l, step_square, s);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         s->factor[l->u] = kb_let(l->b, "factor", factor(l, s, lines_total(l, s->square, KO_ADD)));

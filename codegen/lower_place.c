@@ -115,37 +115,6 @@ KBuf *buf_moved(KBuilder *b, const char *name, const Value *v, KAccess access)
     return kb_buf(b, name, kbase_moved(kbase_of_dtype(v->dtype)), value_physical_numel(v), access);
 }
 
-KExpr *moved_const(KBuilder *b, DType t, double value, int lanes)
-{
-    const KBase moved = kbase_moved(kbase_of_dtype(t));
-    const KType type = KTYPE(kbase_compute(moved), lanes);
-    const Shape scalar = {0};
-    if (kbase_is_float(moved))
-        return kb_const(b, type, value);
-    Tensor *x = tensor_new(kb_arena(b), t, &scalar);
-    int64_t bits = 0;
-    tensor_set_f64(x, 0, value);
-    memcpy(&bits, x->data, tensor_bytes(x)); /* the low bits: narrowing leaves them alone */
-    return kb_int(b, type, moved == KT_I32 ? (int32_t)bits : bits);
-}
-
-KExpr *saturated(KBuilder *b, DType t, KExpr *x)
-{
-    const KBase memory = kbase_of_dtype(t), compute = kbase_compute(memory);
-    KExpr *y = kb_cvt(b, KTYPE(compute, 1), x);
-    if (memory == compute) /* the conversion saturates */
-        return y;
-    int bits = 8 * (int)dtype_size(t);
-    bool is_signed = t == DT_I8 || t == DT_I16;
-    int64_t lo = is_signed ? -(INT64_C(1) << (bits - 1)) : 0;
-    return kb_clamp(b, y, lo, (INT64_C(1) << (is_signed ? bits - 1 : bits)) - 1);
-}
-
-KType value_type(const Value *v, int lanes)
-{
-    return KTYPE(kbase_compute(kbase_of_dtype(v->dtype)), lanes);
-}
-
 KBuf *buf_value(KBuilder *b, const char *name, const Value *v, KAccess access)
 {
     return kb_buf(b, name, kbase_of_dtype(v->dtype), value_physical_numel(v), access);

@@ -3,7 +3,9 @@
  * One kernel for both layouts: a plane is the pixels of a channel (plain, scalar) or of a block
  * of channels (a vector a pixel). Per axis the outputs are cut into segments with the same valid
  * taps (codegen/window.h), so that borders cost no tests; windows with more segments than fit
- * test each tap. The indices of MaxPool are made by codegen/lower_pool_index.c. */
+ * test each tap. A maximum is that of the numbers, -infinity where all taps are NaN: so each costs
+ * one instruction, and their order does not matter. The indices of MaxPool are made by
+ * codegen/lower_pool_index.c. */
 #include "codegen/nest.h"
 #include "codegen/window.h"
 #include "ir/ops.h"
@@ -61,7 +63,8 @@ static void accumulate(Pool *p, KExpr *x)
         x = first ? kb_bin(b, KO_MUL, kb_use(b, t), kb_use(b, t))
                   : kb_fma(b, kb_use(b, t), kb_use(b, t), acc);
     } else if (!first) {
-        x = kb_bin(b, p->node->op == OP_MaxPool ? KO_MAX : KO_ADD, acc, x);
+        /* of NaN and a number MAX gives its second operand */
+        x = p->node->op == OP_MaxPool ? kb_bin(b, KO_MAX, x, acc) : kb_bin(b, KO_ADD, acc, x);
     }
     kb_set(b, p->acc, x);
     if (p->count)
@@ -152,6 +155,8 @@ static void emit_output(Pool *p)
     p->acc = kb_reg(p->b, "acc", p->type, 0, 0, 0);
     int64_t taps = count_taps(p, 0);
     p->first = !p->guarded && taps > 0 && taps <= MAX_UNROLLED_TAPS;
+    if (p->node->op == OP_MaxPool && kbase_is_float(p->type.base))
+        p->first = false; /* it may be NaN, which the others would not replace */
     if (!p->first)
         kb_set(p->b, p->acc, start_value(p));
     p->count = NULL;

@@ -2,7 +2,7 @@
  *
  * Scalar kernels over plain layouts. An index counts elements of the whole input tensor, inside a
  * plane row-major or, with storage_order 1, with the first spatial axis fastest. The first of
- * equal maxima wins. */
+ * equal maxima wins; NaN is none. */
 #include "codegen/nest.h"
 #include "codegen/window.h"
 
@@ -35,7 +35,7 @@ static void emit_taps(const Indexed *e, int i, Affine *x)
         kb_set(b, e->where,
                kb_select(b, kb_bin(b, KO_OR, greater, first), kb_index(b, KTYPE(KT_I64, 1), index),
                          kb_get(b, e->where)));
-        kb_set(b, e->best, kb_bin(b, KO_MAX, kb_get(b, e->best), kb_use(b, v)));
+        kb_set(b, e->best, kb_bin(b, KO_MAX, kb_use(b, v), kb_get(b, e->best)));
         return;
     }
     const Axis *a = &e->axis[i];

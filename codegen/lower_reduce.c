@@ -68,7 +68,7 @@ static void step(Lines *l, void *user)
 {
     const Reduce *r = user;
     if (r->carry) {
-        lines_add_exactly(l, r->acc, r->carry, prepared(l, r));
+        lines_add(l, r->acc, r->carry, prepared(l, r));
         return;
     }
     if (r->kind.prepare != SQUARE) {
@@ -132,9 +132,7 @@ static void body(Lines *l, void *user)
     if (r->kind.prepare == EXPONENTIAL)
         find_top(l, r);
     r->acc = lines_reg(l, r->kind.name, l->base, r->init);
-    r->carry = NULL;
-    if (r->kind.combine == KO_ADD && lines_are_long(l))
-        r->carry = lines_reg(l, "carry", l->base, 0);
+    r->carry = r->kind.combine == KO_ADD ? lines_carry(l) : NULL;
     lines_walk(l, step, r);
     for (l->u = 0; l->u < lines_results(l); l->u++) {
         lines_store_result(l, 0, finished(l, r, lines_total(l, r->acc, r->kind.combine)));
@@ -203,6 +201,8 @@ bool lower_reduce(Lower *lw, const Node *n)
         return node_unsupported(lw->graph, n, "it has no kernel but for row-major tensors");
     if (!kbase_is_float(base) && r.kind.finish != NOTHING && r.kind.finish != MEAN)
         base = KT_F64;
+    if (n->op == OP_ReduceMean && base == KT_I32) /* the mean of 32 bits has a sum of more */
+        base = KT_I64;
     r.init = neutral(n->op, in->dtype);
     r.p = n->op == OP_GlobalLpPool ? (double)n->params.pool.p : 0;
     Nest nest;
@@ -216,8 +216,7 @@ bool lower_reduce(Lower *lw, const Node *n)
     const char *dims = dims_str(lw->arena, &in->shape, 0),
                *to = dims_str(lw->arena, &out->shape, 0);
     LinesKernel k = {.body = body, .user = &r, .base = base};
-    k.sequential = n->op == OP_ReduceProd;               /* there is no product of all lanes */
-    k.scalar = n->op == OP_ReduceMean && base == KT_I32; /* nor a division of vectors */
+    k.sequential = n->op == OP_ReduceProd; /* there is no product of all lanes */
     k.name = arena_printf(lw->arena, "reduce_%s_%s_to_%s", r.kind.name, dims, to);
     k.note = arena_printf(lw->arena, "%s of %s to %s", op_info(n->op)->name, dims, to);
     return lines_emit(lw, n, &k, &nest, along, 0);

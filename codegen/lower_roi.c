@@ -207,7 +207,7 @@ static void align_channel(const Roi *r, int k, const KLet *const *at, const KLet
     KExpr *acc = kb_get1(b, r->acc, aff(k));
     for (int i = 0; i < 4; i++) {
         KExpr *v = op2(r, KO_MUL, kb_use(b, weight[i]), pixel(r, k, at[i]));
-        acc = op2(r, r->p->max ? KO_MAX : KO_ADD, acc, v);
+        acc = op2(r, r->p->max ? KO_MAX : KO_ADD, v, acc); /* MAX: NaN does not replace acc */
     }
     kb_set1(b, r->acc, aff(k), acc);
 }

@@ -53,16 +53,6 @@ static bool close_scatter(Lower *lw, const Node *n, Scatter *s, int *depth)
     return lower_emit(lw, n, s->b, s->note, args);
 }
 
-/* Least or greatest; NaN when one of them is. */
-static KExpr *extreme(KBuilder *b, KOp op, const KLet *x, const KLet *y)
-{
-    KExpr *best = kb_bin(b, op, kb_use(b, x), kb_use(b, y)); /* y when either is NaN */
-    if (x->type.base != KT_F32 && x->type.base != KT_F64)
-        return best;
-    KExpr *is_nan = kb_cmp(b, KO_NE, kb_use(b, x), kb_use(b, x));
-    return kb_select(b, is_nan, kb_use(b, x), best);
-}
-
 /* out[to + scale * index] = update, or reduced with it. */
 static void emit_update(const Scatter *s, Affine to, const KLet *index, int64_t extent,
                         int64_t scale, Affine from)
@@ -78,8 +68,8 @@ static void emit_update(const Scatter *s, Affine to, const KLet *index, int64_t 
         const KLet *update = kb_let(b, "update", x);
         const KLet *old = kb_let(
             b, "old", kb_load_dyn(b, s->out, to, index_clamped(b, index, extent), scale, 1, 1));
-        x = op == KO_MIN || op == KO_MAX ? extreme(b, op, old, update)
-                                         : kb_bin(b, op, kb_use(b, old), kb_use(b, update));
+        bool is_extreme = op == KO_MIN || op == KO_MAX;
+        x = (is_extreme ? extreme : kb_bin)(b, op, kb_use(b, old), kb_use(b, update));
     }
     kb_store_dyn(b, s->out, to, index_clamped(b, index, extent), scale, x, 1);
 }

@@ -1,4 +1,5 @@
-/* TopK: the k best elements of each line, sorted; of equal ones the lower index first.
+/* TopK: the k best elements of each line, sorted; of equal ones the lower index first, NaN behind
+ * all numbers.
  *
  * A sorting network, so that every index is affine. A line is taken in chunks of m elements, m the
  * least power of two >= k. A chunk is sorted by merging ever longer runs: the first step of a merge
@@ -9,6 +10,8 @@
  * not be stable. At distances below the vector width partners are found by a shuffle. */
 #include "codegen/nest.h"
 #include "ir/scratch.h"
+
+#include <math.h>
 
 enum { MAX_LANES = 64 };
 
@@ -57,12 +60,24 @@ static Pair reverse_pair(const TopK *t, Pair x)
     return shuffle_pair(t, x, order);
 }
 
-/* Whether y comes before x. */
+/* Whether x and y are NaN and a number (KO_EQ), or both NaN (KO_NE). */
+static KExpr *nan_and(const TopK *t, KOp op, Pair x, Pair y)
+{
+    KBuilder *b = t->b;
+    return kb_bin(b, KO_AND, kb_cmp(b, KO_NE, kb_use(b, x.key), kb_use(b, x.key)),
+                  kb_cmp(b, op, kb_use(b, y.key), kb_use(b, y.key)));
+}
+
+/* Whether y comes before x: a total order, which a sorting network needs. */
 static const KLet *before(const TopK *t, Pair y, Pair x)
 {
     KBuilder *b = t->b;
     KExpr *better = kb_cmp(b, t->p->largest ? KO_GT : KO_LT, kb_use(b, y.key), kb_use(b, x.key));
     KExpr *equal = kb_cmp(b, KO_EQ, kb_use(b, y.key), kb_use(b, x.key));
+    if (kbase_is_float(t->base)) {
+        better = kb_bin(b, KO_OR, better, nan_and(t, KO_EQ, x, y));
+        equal = kb_bin(b, KO_OR, equal, nan_and(t, KO_NE, x, y));
+    }
     KExpr *lower = kb_cmp(b, KO_LT, kb_use(b, y.place), kb_use(b, x.place));
     return kb_let(b, "swap", kb_bin(b, KO_OR, better, kb_bin(b, KO_AND, equal, lower)));
 }
@@ -156,6 +171,8 @@ static void sort_chunk(TopK *t, int64_t base)
 static KExpr *worst(const TopK *t, int lanes)
 {
     KType type = KTYPE(t->base, lanes);
+    if (kbase_is_float(t->base))
+        return kb_const(t->b, type, NAN);
     return t->p->largest ? lowest_value(t->b, type) : highest_value(t->b, type);
 }
 

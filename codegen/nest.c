@@ -3,7 +3,6 @@
 #include "codegen/nest.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 int lanes_for(int64_t n, int limit)
@@ -18,18 +17,6 @@ int lanes_of(const Target *t, KBase base)
 {
     KBase compute = kbase_compute(base);
     return compute == KT_F32 || compute == KT_I32 ? t->lanes : 1;
-}
-
-KExpr *lowest_value(KBuilder *b, KType type)
-{
-    if (kbase_is_float(type.base))
-        return kb_const(b, type, -INFINITY);
-    return kb_int(b, type, type.base == KT_I32 ? INT32_MIN : type.base == KT_I64 ? INT64_MIN : 0);
-}
-
-KExpr *highest_value(KBuilder *b, KType type)
-{
-    return kb_const(b, type, INFINITY); /* integers take the nearest number */
 }
 
 const char *dims_str(Arena *a, const Shape *s, int first)

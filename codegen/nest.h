@@ -75,11 +75,6 @@ Affine nest_serial_loop(KBuilder *b, const char *name, int64_t extent, int64_t s
 /* Closes loops until *depth is `to`. */
 void nest_close(KBuilder *b, int *depth, int to);
 
-/* The least number of a compute type, or -infinity: where a maximum starts. */
-KExpr *lowest_value(KBuilder *b, KType type);
-/* The greatest, or infinity. */
-KExpr *highest_value(KBuilder *b, KType type);
-
 /* The least power of two >= n, at most `limit`. */
 int lanes_for(int64_t n, int limit);
 /* Vectors of this type exist on the target: its lanes, or 1. */

@@ -151,10 +151,16 @@ typedef struct Maximum {
     bool column_major;
 } Maximum;
 
+/* NaN is no maximum: it counts as -infinity. */
+static double number(double x)
+{
+    return isnan(x) ? -INFINITY : x;
+}
+
 static bool greater(const Maximum *m, int64_t a, int64_t b)
 {
     if (m->f64)
-        return m->f64[a] > m->f64[b] || (isnan(m->f64[a]) && !isnan(m->f64[b]));
+        return number(m->f64[a]) > number(m->f64[b]);
     if (m->x->dtype == DT_U64)
         return (uint64_t)m->i64[a] > (uint64_t)m->i64[b];
     return m->i64[a] > m->i64[b];
@@ -180,8 +186,11 @@ static void max_window(void *user, int64_t plane, int64_t position)
     for (int64_t i = 1; i < m->taps.n; i++)
         if (greater(m, base + m->taps.at[i], base + best))
             best = m->taps.at[i];
-    memcpy((char *)m->y->data + (size_t)to * size,
-           (const char *)m->x->data + (size_t)(base + best) * size, size);
+    if (m->f64)
+        tensor_set_f64(m->y, to, number(m->f64[base + best]));
+    else
+        memcpy((char *)m->y->data + (size_t)to * size,
+               (const char *)m->x->data + (size_t)(base + best) * size, size);
     if (m->index)
         tensor_set_i64(m->index, to, base + (m->column_major ? column_major(&m->s, best) : best));
 }

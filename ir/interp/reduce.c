@@ -2,8 +2,8 @@
  * TopK.
  *
  * Comes in: tensors of numbers; axes and k from the parameters. Goes out: results rounded once.
- * Holds: floats in double (long double for exponentials, which then need no shift); integers in 64
- * bits, wrapping, except for the reductions that take roots or logarithms. */
+ * Holds: floats in double; integers in 64 bits, wrapping, except for the reductions that take
+ * roots or logarithms. */
 #include "ir/interp/values.h"
 
 #include "ir/ops.h"
@@ -59,17 +59,24 @@ static double greater(double a, double b)
     return isnan(a) || isnan(b) ? NAN : a > b ? a : b;
 }
 
+/* Shifted by the greatest element, so that sums of large exponentials are finite. */
+static double log_sum_exp(const double *x, const int64_t *step, int64_t n, double most)
+{
+    double top = isfinite(most) ? most : 0, sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += exp(x[step[i]] - top);
+    return top + log(sum);
+}
+
 static double reduce_line(OpKind op, const double *x, const int64_t *step, int64_t n)
 {
     double sum = 0, squares = 0, magnitude = 0, product = 1, most = -INFINITY, least = INFINITY;
-    long double exponentials = 0;
     for (int64_t i = 0; i < n; i++) {
         double v = x[step[i]];
         sum += v;
         squares += v * v;
         magnitude += fabs(v);
         product *= v;
-        exponentials += expl(v);
         most = greater(most, v);
         least = -greater(-least, -v);
     }
@@ -91,7 +98,7 @@ static double reduce_line(OpKind op, const double *x, const int64_t *step, int64
     case OP_ReduceLogSum:
         return log(sum);
     case OP_ReduceLogSumExp:
-        return (double)logl(exponentials);
+        return log_sum_exp(x, step, n, most);
     default:
         return squares;
     }
@@ -194,15 +201,18 @@ bool interp_global_lp_pool(InterpCall *c)
 
 /* ---- places: ArgMax, ArgMin, Hardmax, TopK ---- */
 
-/* -1, 0, 1: element a of t is less than, equal to, greater than element b. */
-static int compare(const Tensor *t, int64_t a, int64_t b)
+/* Which of two elements of t comes first, > 0: a, < 0: b, where the greatest (sign = 1) or the
+ * least (-1) does. NaN comes behind all numbers. */
+static int compare(const Tensor *t, int sign, int64_t a, int64_t b)
 {
     if (dtype_is_float(t->dtype)) {
         double x = tensor_get_f64(t, a), y = tensor_get_f64(t, b);
-        return (x > y) - (x < y);
+        if (isnan(x) || isnan(y))
+            return (isnan(y) != 0) - (isnan(x) != 0);
+        return sign * ((x > y) - (x < y));
     }
     int64_t x = tensor_get_i64(t, a), y = tensor_get_i64(t, b);
-    return integer_less(t->dtype, y, x) - integer_less(t->dtype, x, y);
+    return sign * (integer_less(t->dtype, y, x) - integer_less(t->dtype, x, y));
 }
 
 /* The place of the greatest (sign = 1) or least (-1) element of a line. */
@@ -210,7 +220,7 @@ static int64_t best_place(const Tensor *t, const InterpLines *l, int64_t line, i
 {
     int64_t best = 0;
     for (int64_t i = 1; i < l->n; i++) {
-        int order = sign * compare(t, l->base[line] + l->step[i], l->base[line] + l->step[best]);
+        int order = compare(t, sign, l->base[line] + l->step[i], l->base[line] + l->step[best]);
         if (order > 0 || (order == 0 && last))
             best = i;
     }
@@ -252,7 +262,7 @@ static int64_t best_left(const Tensor *t, const InterpLines *l, int64_t line, in
         if (taken[i])
             continue;
         int64_t at = l->base[line] + l->step[i];
-        if (best < 0 || sign * compare(t, at, l->base[line] + l->step[best]) > 0)
+        if (best < 0 || compare(t, sign, at, l->base[line] + l->step[best]) > 0)
             best = i;
     }
     return best;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 static void each(void (*run)(const char *target, uint64_t seed))
 {
@@ -281,6 +282,170 @@ static void topk(const char *target, uint64_t seed)
     along_axis(target, seed, OP_TopK);
 }
 
+/* ---- hard lines ---- */
+
+/* Lines on which orders, neutral elements and sums go wrong: element i of n. */
+typedef enum HardLine {
+    NAN_FIRST,
+    NAN_MIDDLE,
+    NAN_LAST,
+    NAN_FEW_NUMBERS,
+    ALL_NAN,
+    PLUS_INFINITY,
+    MINUS_INFINITY,
+    BOTH_INFINITIES,
+    ALL_MINUS_INFINITY,
+    ALL_EQUAL,
+    TENTHS,
+    FLOAT_LINES, /* behind the last of floats */
+    NEAR_INT_MAX = FLOAT_LINES,
+    NEAR_INT_MIN,
+    HARD_LINES
+} HardLine;
+
+static double hard_element(HardLine kind, int64_t i, int64_t n)
+{
+    double plain = (double)(i * 7 % 5) / 2;
+    switch (kind) {
+    case NAN_FIRST:
+        return i == 0 ? NAN : plain;
+    case NAN_MIDDLE:
+        return i == n / 2 ? NAN : plain;
+    case NAN_LAST:
+        return i == n - 1 ? NAN : plain;
+    case NAN_FEW_NUMBERS:
+        return i % 5 == 3 ? plain : NAN;
+    case ALL_NAN:
+        return NAN;
+    case PLUS_INFINITY:
+        return i == n / 3 ? INFINITY : plain;
+    case MINUS_INFINITY:
+        return i == n / 3 ? -INFINITY : plain;
+    case BOTH_INFINITIES:
+        return i == n / 3 ? INFINITY : i == n / 2 ? -INFINITY : plain;
+    case ALL_MINUS_INFINITY:
+        return -INFINITY;
+    case ALL_EQUAL:
+        return 1;
+    case TENTHS:
+        return 0.1;
+    case NEAR_INT_MAX:
+        return (double)(INT32_MAX - i % 3);
+    default:
+        return (double)(INT32_MIN + i % 3);
+    }
+}
+
+/* A case of an operator on one kind of line: rows of n elements, or columns. */
+static NodeCase hard_case(const char *target, HardLine kind, int64_t n, bool rows, OpKind op)
+{
+    NodeCase c;
+    int64_t lines = n < 100 ? 21 : 3, dims[2] = {rows ? lines : n, rows ? n : lines}, axis = rows,
+            one = 1;
+    DType type = kind < FLOAT_LINES ? DT_F32 : DT_I32;
+    Shape s = shape_make(2, dims);
+    node_case_open(&c, target, 1);
+    Tensor *x = tensor_new(c.arena, type, &s);
+    for (int64_t i = 0; i < n * lines; i++)
+        tensor_set_f64(x, i, hard_element(kind, rows ? i % n : i / lines, n));
+    node_case_input(&c, type, 2, dims, 0, x->data, false);
+    if (op == OP_CumSum)
+        node_case_input(&c, DT_I64, 1, &one, 0, &axis, true);
+    node_case_node(&c, op, op == OP_TopK ? 2 : 1);
+    return c;
+}
+
+static void each_hard_line(void (*run)(const char *, HardLine, int64_t n, bool rows))
+{
+    for (const char *const *t = node_case_targets; *t; t++)
+        for (HardLine kind = 0; kind < HARD_LINES; kind++)
+            for (int i = 0; i < 2; i++) {
+                run(*t, kind, 37, i % 2);
+                if (kind == TENTHS || kind == PLUS_INFINITY) /* summed with a carry */
+                    run(*t, kind, 4096, i % 2);
+            }
+}
+
+static void hard_reduction(const char *target, HardLine kind, int64_t n, bool rows)
+{
+    static const OpKind ops[] = {
+        OP_ReduceSum, OP_ReduceMean, OP_ReduceMax,    OP_ReduceMin,       OP_ReduceProd,
+        OP_ReduceL1,  OP_ReduceL2,   OP_ReduceLogSum, OP_ReduceLogSumExp, OP_ReduceSumSquare};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        NodeCase c = hard_case(target, kind, n, rows, ops[i]);
+        c.node->params.reduce.axes[c.node->params.reduce.n_axes++] = rows;
+        check(&c, 0, 1e-6, 1e-30);
+        node_case_close(&c);
+    }
+}
+
+static void hard_place(const char *target, HardLine kind, int64_t n, bool rows)
+{
+    if (n > 100) /* nothing is summed */
+        return;
+    static const OpKind ops[] = {OP_ArgMax, OP_ArgMin, OP_Hardmax};
+    for (int i = 0; i < 6; i++) {
+        if (ops[i / 2] == OP_Hardmax && kind >= FLOAT_LINES)
+            continue;
+        NodeCase c = hard_case(target, kind, n, rows, ops[i / 2]);
+        if (ops[i / 2] == OP_Hardmax)
+            c.node->params.axis = (AxisParams){.axis = rows};
+        else
+            c.node->params.line = (LineParams){.axis = rows, .last = i % 2};
+        check(&c, 0, 0, 0);
+        node_case_close(&c);
+    }
+}
+
+static void hard_cumsum(const char *target, HardLine kind, int64_t n, bool rows)
+{
+    for (int i = 0; i < 4; i++) {
+        NodeCase c = hard_case(target, kind, n, rows, OP_CumSum);
+        c.node->params.line = (LineParams){.axis = rows, .reverse = i % 2, .exclusive = i / 2};
+        check(&c, 0, 5e-7, 0);
+        node_case_close(&c);
+    }
+}
+
+static void hard_topk(const char *target, HardLine kind, int64_t n, bool rows)
+{
+    if (n > 100) /* nothing is summed */
+        return;
+    for (int i = 0; i < 6; i++) {
+        NodeCase c = hard_case(target, kind, n, rows, OP_TopK);
+        c.node->params.line = (LineParams){
+            .axis = rows, .sorted = true, .largest = i % 2, .k = (int64_t[]){5, n / 2, n}[i / 2]};
+        check(&c, 0, 0, 0);
+        node_case_close(&c);
+    }
+}
+
+static void test_hard_lines(void **state)
+{
+    (void)state;
+    each_hard_line(hard_reduction);
+    each_hard_line(hard_place);
+    each_hard_line(hard_cumsum);
+    each_hard_line(hard_topk);
+}
+
+/* One NaN must not displace a number. */
+static void test_topk_of_nan(void **state)
+{
+    (void)state;
+    const float x[] = {0.5F, 0.5F, NAN, NAN, NAN, 2, 0.5F};
+    const int64_t n = 7;
+    for (const char *const *t = node_case_targets; *t; t++) {
+        NodeCase c;
+        node_case_open(&c, *t, 1);
+        node_case_input(&c, DT_F32, 1, &n, 0, x, false);
+        node_case_node(&c, OP_TopK, 2)->params.line =
+            (LineParams){.sorted = true, .largest = true, .k = 5};
+        check(&c, 0, 0, 0);
+        node_case_close(&c);
+    }
+}
+
 /* ---- sums of products ---- */
 
 static void einsum(const char *target, uint64_t seed)
@@ -431,6 +596,8 @@ int main(void)
         cmocka_unit_test(test_hardmax),
         cmocka_unit_test(test_cumsum),
         cmocka_unit_test(test_topk),
+        cmocka_unit_test(test_hard_lines),
+        cmocka_unit_test(test_topk_of_nan),
         cmocka_unit_test(test_einsum),
         cmocka_unit_test(test_det),
         cmocka_unit_test(test_recurrence),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 /* A random window over n axes of extents dims[2..]. */
 static void random_window(NodeCase *c, Window *w, int n, const int64_t *dims, bool dilated)
@@ -110,13 +111,51 @@ static void test_global(void **state)
             }
 }
 
+/* NaN here and there, and windows of nothing else. MaxPool takes no notice of them, GlobalMaxPool
+ * lets them through. */
+static void nan_case(const char *target, OpKind op, int block, bool indices)
+{
+    NodeCase c;
+    node_case_open(&c, target, 1);
+    int64_t dims[4] = {1, 17, 9, 11};
+    Shape s = shape_make(4, dims);
+    Tensor *x = tensor_new(c.arena, DT_F32, &s);
+    for (int64_t i = 0; i < shape_numel(&s); i++) {
+        bool all = i / 99 == 3 || i % 99 < 33, some = node_case_random(&c, 5) == 0 && i / 99 < 12;
+        tensor_set_f64(x, i, all || some ? NAN : i % 7 == 0 ? -INFINITY : node_case_random(&c, 9));
+    }
+    node_case_input(&c, DT_F32, 4, dims, block, x->data, false);
+    Node *node = node_case_node(&c, op, indices ? 2 : 1);
+    if (op == OP_MaxPool)
+        node->params.pool.w = (Window){.n = 2,
+                                       .kernel = {3, 3, 1},
+                                       .stride = {2, 1, 1},
+                                       .dilation = {1, 1, 1},
+                                       .pad_begin = {1, 1},
+                                       .pad_end = {1, 1}};
+    node_case_check(&c, block, 0, 0);
+    node_case_close(&c);
+}
+
+static void test_nan(void **state)
+{
+    (void)state;
+    for (const char *const *t = node_case_targets; *t; t++) {
+        int lanes = target_find(*t)->lanes;
+        nan_case(*t, OP_MaxPool, 0, true);
+        for (int blocked = 0; blocked <= (lanes > 1); blocked++) {
+            nan_case(*t, OP_MaxPool, blocked ? lanes : 0, false);
+            nan_case(*t, OP_GlobalMaxPool, blocked ? lanes : 0, false);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_indices),
-        cmocka_unit_test(test_wide_window),
-        cmocka_unit_test(test_global),
+        cmocka_unit_test(test_pool),        cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_wide_window), cmocka_unit_test(test_global),
+        cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
