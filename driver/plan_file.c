@@ -48,8 +48,9 @@ static void unescape(char *s)
 static const char *escaped(Arena *a, const char *s)
 {
     char *out = arena_alloc(a, 4 * strlen(s) + 1), *to = out;
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f || *s == '\\') {
+    for (const char *first = s; *s; s++)
+        if ((s == first && (*s == '#' || *s == ' ')) || (unsigned char)*s < 0x20 || *s == 0x7f ||
+            *s == '\\') {
             snprintf(to, 5, "\\x%02x", (unsigned)(unsigned char)*s);
             to += 4;
         } else {
@@ -63,15 +64,20 @@ static const char *escaped(Arena *a, const char *s)
 static bool parse(char *line, PlanChoice *c)
 {
     char algo[16], form[16];
-    int name = 0;
+    int name = 0, skip = 0;
     if (sscanf(line, "%15s %4dx%4d %15s %lf %n", algo, &c->tile_m, &c->tile_n, form,
                &c->microseconds, &name) < 5 ||
         name == 0 || line[name] == '\0' || !find_algo(algo, &c->algo))
         return false;
     if (strcmp(form, "-") != 0 && (form[0] != 'F' || (c->tile_out = atoi(form + 1)) <= 0))
         return false;
-    unescape(line + name);
-    c->node = line + name;
+    line += name;
+    if (sscanf(line, "#%9d %n", &c->nth, &skip) == 1 && line[skip - 1] == ' ')
+        line += skip;
+    if (c->nth < 0 || *line == '\0')
+        return false;
+    unescape(line);
+    c->node = line;
     return c->tile_m > 0 && c->tile_n > 0 && c->tile_m <= MAX_TILE && c->tile_n <= MAX_TILE;
 }
 
@@ -110,7 +116,10 @@ bool plan_file_write(Arena *a, Diag *d, const char *path, const char *head,
             text_add(&text, "F%d", c->tile_out);
         else
             text_add(&text, "-");
-        text_add(&text, " %.1f %s\n", c->microseconds, escaped(a, c->node));
+        text_add(&text, " %.1f ", c->microseconds);
+        if (c->nth > 0)
+            text_add(&text, "#%d ", c->nth);
+        text_add(&text, "%s\n", escaped(a, c->node));
     }
     return file_write(d, a, path, text_str(&text), text.n);
 }

@@ -6,8 +6,9 @@
  *       direct 14x2 - 980.1 conv2
  *
  * `*` marks the choice; then algorithm, register tile, Winograd's output tile, measured
- * microseconds, and the node's name to the end of the line, with control characters and backslashes
- * as \xHH. Empty lines and lines that begin with # are comments. */
+ * microseconds, and the node's name to the end of the line, with control characters, backslashes
+ * and a # or space in front as \xHH. Where nodes share a name, "#1 " in front of it means the second one.
+ * Empty lines and lines that begin with # are comments. */
 #ifndef CNNCC_DRIVER_PLAN_FILE_H
 #define CNNCC_DRIVER_PLAN_FILE_H
 

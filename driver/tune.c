@@ -151,6 +151,7 @@ static bool time_candidate(Cli *c, const PassOptions *passes, const Graph *from,
     d.arena = a;
     PlanChoice only = *choice;
     only.chosen = true;
+    only.nth = 0; /* it stands alone */
     PassOptions o = {.choices = &only, .n_choices = 1, .winograd_error = passes->winograd_error};
     Graph *g = graph_of_layer(a, &d, from, n);
     bool stopped, ok = passes_run(g, &o, &stopped);
@@ -214,10 +215,11 @@ static bool tune_layer(Cli *c, const PassOptions *passes, const Graph *g, int at
     const Node *n = g->nodes[at];
     const PlanChoice *known = measured_before(g, at, choices);
     PlanChoice entry[16];
-    int best = -1;
+    int best = -1, nth = plan_nth(g, at);
     for (int i = 0; i < n->plan.n_candidates && i < 16; i++) {
         const Candidate *x = &n->plan.candidates[i];
         entry[i] = as_choice(n, x);
+        entry[i].nth = nth;
         if (known)
             entry[i].microseconds = known[i].microseconds;
         else if (!time_candidate(c, passes, g, n, &entry[i]))

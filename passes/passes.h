@@ -11,9 +11,11 @@
 
 typedef enum ConvChoice { CONV_AUTO, CONV_DIRECT, CONV_IM2COL, CONV_WINOGRAD } ConvChoice;
 
-/* A candidate of the node of that name, measured: an entry of a plan file. */
+/* A candidate of a node, measured: an entry of a plan file. Names may repeat, so the node is the
+ * one in front of which `nth` others have that name. */
 typedef struct PlanChoice {
     const char *node;
+    int nth;
     Algo algo;
     int tile_m, tile_n, tile_out;
     double microseconds;
@@ -38,6 +40,9 @@ typedef struct Pass {
     const char *describe; /* one line, for --help */
     bool (*run)(Graph *g, const PassOptions *o);
 } Pass;
+
+/* How many nodes in front of node `at` have its name. */
+int plan_nth(const Graph *g, int at);
 
 /* Runs the pipeline on `g` for g->target: verifies after each pass, dumps, times, stops where the
  * options say. *stopped is set when --stop-after ended it early. False after a diagnostic. */

@@ -10,6 +10,8 @@
 #include "passes/cost.h"
 #include "passes/rewrite.h"
 
+#include <string.h>
+
 enum {
     MAX_SCALAR_ROWS = 4, /* without vectors: what a compiler keeps in registers */
     MAX_SCALAR_COLUMNS = 4,
@@ -82,6 +84,39 @@ static void plan_scalar(Graph *g, Node *n)
         plan_gemm(g, n);
 }
 
+int plan_nth(const Graph *g, int at)
+{
+    int nth = 0;
+    for (int i = 0; i < at; i++)
+        nth += strcmp(g->nodes[i]->name, g->nodes[at]->name) == 0;
+    return nth;
+}
+
+/* Whether an entry of the plan file is of a node that has candidates. */
+static bool is_taken(const Graph *g, const PlanChoice *entry)
+{
+    int nth = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (strcmp(g->nodes[i]->name, entry->node) == 0 && nth++ == entry->nth)
+            return g->nodes[i]->plan.n_candidates > 0;
+    return false;
+}
+
+/* A plan of another model, or of this one under other options, is no plan. Other compilations of
+ * the model that `quiet` stands for may lack a node. */
+static bool check_choices(Graph *g, const PassOptions *o)
+{
+    for (int i = 0; o && !o->quiet && i < o->n_choices; i++) {
+        const PlanChoice *entry = &o->choices[i];
+        const char *number = entry->nth ? arena_printf(g->arena, "#%d ", entry->nth) : "";
+        if (entry->chosen && !is_taken(g, entry))
+            return diag_error(
+                g->diag, "the plan file asks for %s %dx%d of %s\"%s\": no convolution to plan",
+                algo_name(entry->algo), entry->tile_m, entry->tile_n, number, entry->node);
+    }
+    return true;
+}
+
 bool pass_plan(Graph *g, const PassOptions *o)
 {
     bool ok = true;
@@ -102,11 +137,11 @@ bool pass_plan(Graph *g, const PassOptions *o)
         else if (n->out[0]->dtype != DT_F32)
             plan_scalar(g, n);
         else if (n->op == OP_Conv)
-            ok = plan_conv(g, n, o);
+            ok = plan_conv(g, i, o);
         else if (n->op == OP_ConvTranspose)
             plan_direct(g, n);
         else if (n->op == OP_Gemm || n->op == OP_MatMul)
             plan_gemm(g, n);
     }
-    return ok;
+    return ok && check_choices(g, o);
 }

@@ -9,7 +9,7 @@ struct WinogradForm;
 /* Plans a Conv of f32 values: the entry of a plan file when there is one for the node, what --conv
  * asks for where that is legal, otherwise what is expected to be the fastest. All candidates stay
  * on the plan. False after a diagnostic: an entry that does not fit the node. */
-bool plan_conv(Graph *g, Node *n, const PassOptions *o);
+bool plan_conv(Graph *g, int at, const PassOptions *o);
 
 /* Plans the direct kernel: the only one of ConvTranspose, and of types other than f32. */
 void plan_direct(Graph *g, Node *n);

@@ -322,13 +322,13 @@ static bool same(const Candidate *x, const PlanChoice *entry)
 
 /* Takes the measured times of the node's candidates from the plan file. Returns the chosen one;
  * *entry is its entry, NULL when there is none. */
-static const Candidate *chosen(const Node *n, Candidates *c, const PassOptions *o,
+static const Candidate *chosen(const Node *n, int nth, Candidates *c, const PassOptions *o,
                                const PlanChoice **entry)
 {
     const Candidate *found = NULL;
     for (int i = 0; o && i < o->n_choices; i++) {
         const PlanChoice *e = &o->choices[i];
-        if (strcmp(e->node, n->name) != 0)
+        if (e->nth != nth || strcmp(e->node, n->name) != 0)
             continue;
         if (e->chosen)
             *entry = e;
@@ -341,13 +341,15 @@ static const Candidate *chosen(const Node *n, Candidates *c, const PassOptions *
     return found;
 }
 
-bool plan_conv(Graph *g, Node *n, const PassOptions *o)
+bool plan_conv(Graph *g, int at, const PassOptions *o)
 {
+    Node *n = g->nodes[at];
+    int nth = o && o->n_choices > 0 ? plan_nth(g, at) : 0;
     Candidates c = {.n = 0};
     const PlanChoice *entry = NULL;
     const char *illegal = NULL;
     collect(g, n, o && o->winograd_error ? *o->winograd_error : WINOGRAD_ERROR, &c);
-    const Candidate *x = chosen(n, &c, o, &entry);
+    const Candidate *x = chosen(n, nth, &c, o, &entry);
     if (entry && x == NULL)
         return node_error(g, n, "the plan file asks for %s %dx%d, which it cannot have",
                           algo_name(entry->algo), entry->tile_m, entry->tile_n);
