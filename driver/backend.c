@@ -79,10 +79,10 @@ Backend *backend_compiled(Cli *c, BackendKind kind, const Program *p, const char
     }
     Backend *b = ARENA_NEW(c->arena, Backend);
     *b = (Backend){.kind = kind, .graph = p->graph};
-    double start = cli_seconds();
+    double start = seconds_now();
     if (kind == BACKEND_JIT ? !open_jit(c, b, p) : !open_c(c, b, p, compiler))
         return NULL;
-    b->build_seconds = cli_seconds() - start;
+    b->build_seconds = seconds_now() - start;
     b->scratch = arena_alloc(c->arena, p->arena_bytes > 64 ? (size_t)p->arena_bytes : 64);
     return b;
 }

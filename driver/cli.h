@@ -42,7 +42,4 @@ Graph *cli_load(Cli *c, const PipelineOptions *p);
 /* Exit status of a command that failed with diagnostics. */
 int cli_failed(const Cli *c);
 
-/* Wall clock in seconds, from an arbitrary start. */
-double cli_seconds(void);
-
 #endif

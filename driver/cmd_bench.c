@@ -38,18 +38,18 @@ static bool measure(Cli *c, const Backend *b, const Graph *g, Figures *f)
         return false;
     double one = 0;
     for (int i = 0; i < 2; i++) {
-        double start = cli_seconds();
+        double start = seconds_now();
         if (!backend_run(c, b, in, out))
             return false;
-        one = cli_seconds() - start;
+        one = seconds_now() - start;
     }
     f->runs = choose_runs(c, one);
     double *seconds = ARENA_ARRAY(c->arena, double, f->runs);
     for (int64_t i = 0; i < f->runs; i++) {
-        double start = cli_seconds();
+        double start = seconds_now();
         if (!backend_run(c, b, in, out))
             return false;
-        seconds[i] = cli_seconds() - start;
+        seconds[i] = seconds_now() - start;
     }
     qsort(seconds, (size_t)f->runs, sizeof *seconds, compare_doubles);
     f->minimum = seconds[0];

@@ -2,6 +2,7 @@
  *
  * The emitted files are made in memory and written at the end, all or none: when a write fails,
  * those of an earlier compilation stay as they are. */
+#include "driver/choices.h"
 #include "driver/cli.h"
 
 #include <string.h>
@@ -18,16 +19,6 @@ static void dump_kernels(const Cli *c, const Program *p)
 static bool wants(const char *option, const char *stage)
 {
     return option && (strcmp(option, stage) == 0 || strcmp(option, "all") == 0);
-}
-
-/* The words of --weights, in the order of WeightsMode. */
-static WeightsMode weights_mode(const char *word)
-{
-    static const char *const words[] = {"auto", "array", "incbin", "bin"};
-    for (int i = 0; word && i < 4; i++)
-        if (strcmp(word, words[i]) == 0)
-            return (WeightsMode)i;
-    return WEIGHTS_AUTO;
 }
 
 /* Writes the weights, the header and the C file, in this order, or none of them. */
@@ -64,18 +55,19 @@ static bool emit(Cli *c, const PipelineOptions *p, const Pipeline *built)
 {
     const Options *o = c->o;
     const char *slash = strrchr(o->output, '/');
-    EmitOptions options = {.name = cli_name(c),
-                           .options = cli_options_text(c, p),
-                           .weights = weights_mode(o->weights)};
-    double start = cli_seconds();
+    EmitOptions options = {
+        .name = cli_name(c),
+        .options = cli_options_text(c, p),
+        .weights = (WeightsMode)choice_index(WEIGHTS_CHOICES, o->weights ? o->weights : "auto")};
+    double start = seconds_now();
     EmittedC *e = emit_c(c->arena, built->program, slash ? slash + 1 : o->output, &options);
-    double emitted = cli_seconds();
+    double emitted = seconds_now();
     if (e == NULL || !write_files(c, e))
         return false;
     if (o->time)
         printf("load %.3f s, passes %.3f s, lower %.3f s, emit %.3f s, write %.3f s\n",
                built->load_seconds, built->passes_seconds, built->lower_seconds, emitted - start,
-               cli_seconds() - emitted);
+               seconds_now() - emitted);
     return true;
 }
 
@@ -85,11 +77,11 @@ int cmd_compile(Cli *c)
     PipelineOptions p;
     if (!check_names(c) || !cli_pipeline_options(c, &p))
         return cli_failed(c);
-    double start = cli_seconds();
+    double start = seconds_now();
     Graph *g = cli_load(c, &p);
     if (g == NULL)
         return cli_failed(c);
-    double loaded = cli_seconds();
+    double loaded = seconds_now();
     if (wants(o->dump, "import"))
         printf("%s", graph_dump(g));
     if (o->stop_after && strcmp(o->stop_after, "import") == 0)

@@ -28,16 +28,16 @@ int cmd_run(Cli *c)
     const Tensor **in = ARENA_ARRAY(c->arena, const Tensor *, g->n_inputs);
     if (!inputs_read(c, g, c->o->random >= 0 ? &random : NULL, in))
         return cli_failed(c);
-    double start = cli_seconds();
+    double start = seconds_now();
     Backend *b = open_backend(c, g, &p);
     if (b == NULL)
         return cli_failed(c);
-    double built = cli_seconds();
+    double built = seconds_now();
     Tensor **out = backend_outputs(c, g);
     if (!backend_run(c, b, in, out))
         return cli_failed(c);
     if (c->o->time)
-        printf("build %.3f s, run %.3f s\n", built - start, cli_seconds() - built);
+        printf("build %.3f s, run %.3f s\n", built - start, seconds_now() - built);
     if (c->o->output)
         return outputs_write(c, g, out, c->o->output) ? STATUS_OK : cli_failed(c);
     for (int i = 0; i < g->n_outputs; i++)

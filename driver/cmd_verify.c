@@ -138,11 +138,11 @@ bool verify_inputs(Cli *c, const Graph *g, VerifyData *data)
 bool verify_reference(Cli *c, const Graph *g, VerifyData *data)
 {
     Tensor **out = backend_outputs(c, g);
-    double start = cli_seconds();
+    double start = seconds_now();
     if (!backend_run(c, backend_interp(c, g), data->in, out))
         return false;
     if (c->o->time)
-        printf("interp: %.3f s\n", cli_seconds() - start);
+        printf("interp: %.3f s\n", seconds_now() - start);
     data->want = ARENA_ARRAY(c->arena, const Tensor *, g->n_outputs);
     for (int i = 0; i < g->n_outputs; i++)
         data->want[i] = out[i];

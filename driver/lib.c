@@ -8,7 +8,8 @@
  * setlocale, but the numbers of models, of patterns and of C have a point. */
 #include "runtime/cnncc.h"
 
-#include "driver/pipeline.h"
+#include "driver/lib_options.h"
+#include "frontend/import.h"
 #include "ir/interp/interp.h"
 
 #include <locale.h>
@@ -42,13 +43,6 @@ static void copy_text(char *to, size_t bytes, const char *text)
         snprintf(to, bytes, "%s", text);
 }
 
-/* One load: its options and the diagnostics that they receive; in the arena of the load. */
-typedef struct Loading {
-    Arena *arena;
-    const cnncc_options *options;
-    Diag diag;
-} Loading;
-
 static void forward_line(void *user, Severity severity, const char *line)
 {
     static const cnncc_severity public_severity[] = {
@@ -69,58 +63,6 @@ static cnncc_status refuse(const cnncc_options *o, cnncc_status status, const ch
     return status;
 }
 
-/* ---- options ---- */
-
-static const char *const conv_names[] = {"auto", "direct", "im2col", "winograd"};
-
-static bool find_conv(const char *name, ConvChoice *conv)
-{
-    *conv = CONV_AUTO;
-    if (name == NULL)
-        return true;
-    for (size_t i = 0; i < sizeof conv_names / sizeof conv_names[0]; i++)
-        if (strcmp(name, conv_names[i]) == 0) {
-            *conv = (ConvChoice)i;
-            return true;
-        }
-    return false;
-}
-
-static cnncc_status usage(Diag *d, const char *what, const char *name)
-{
-    diag_error(d, "unknown %s \"%s\"", what, name);
-    return CNNCC_USAGE;
-}
-
-/* What the options ask for; *interpret: by the interpreter. */
-static cnncc_status read_options(Loading *l, PipelineOptions *p, bool *interpret)
-{
-    const cnncc_options *o = l->options;
-    DimBinding *dims = ARENA_ARRAY(l->arena, DimBinding, o->n_dims);
-    for (size_t i = 0; i < o->n_dims; i++) {
-        if (o->dims[i].symbol == NULL || o->dims[i].extent < 1)
-            return usage(&l->diag, "extent of dimension",
-                         o->dims[i].symbol != NULL ? o->dims[i].symbol : "");
-        dims[i] = (DimBinding){o->dims[i].symbol, o->dims[i].extent};
-    }
-    p->import.dims = dims;
-    p->import.n_dims = (int)o->n_dims;
-    if (o->threads < 0 || o->threads > MAX_THREADS)
-        return usage(&l->diag, "number of threads", arena_printf(l->arena, "%d", o->threads));
-    p->threads = o->threads;
-    p->target = target_find(o->target != NULL ? o->target : "native");
-    if (p->target == NULL)
-        return usage(&l->diag, "target", o->target);
-    if (!find_conv(o->conv, &p->passes.conv))
-        return usage(&l->diag, "convolution algorithm", o->conv);
-    p->passes.keep_denormals = o->keep_denormals != 0;
-    const char *backend = o->backend != NULL ? o->backend : jit_available() ? "jit" : "interp";
-    *interpret = strcmp(backend, "interp") == 0;
-    if (!*interpret && strcmp(backend, "jit") != 0)
-        return usage(&l->diag, "backend", backend);
-    return CNNCC_OK;
-}
-
 /* ---- loading ---- */
 
 static void free_jit(void *model)
@@ -136,17 +78,6 @@ static cnncc_model *new_model(Arena *a)
     return m;
 }
 
-static cnncc_type public_type(DType t)
-{
-    static const unsigned char number[DT_COUNT] = {
-        [DT_F32] = CNNCC_F32,   [DT_F64] = CNNCC_F64, [DT_F16] = CNNCC_F16, [DT_BF16] = CNNCC_BF16,
-        [DT_I8] = CNNCC_I8,     [DT_U8] = CNNCC_U8,   [DT_I16] = CNNCC_I16, [DT_U16] = CNNCC_U16,
-        [DT_I32] = CNNCC_I32,   [DT_U32] = CNNCC_U32, [DT_I64] = CNNCC_I64, [DT_U64] = CNNCC_U64,
-        [DT_BOOL] = CNNCC_BOOL,
-    };
-    return (cnncc_type)number[t];
-}
-
 static cnncc_tensor *describe_values(Arena *a, Value *const *values, int n)
 {
     cnncc_tensor *t = ARENA_ARRAY(a, cnncc_tensor, n);
@@ -155,7 +86,7 @@ static cnncc_tensor *describe_values(Arena *a, Value *const *values, int n)
         int64_t *dims = ARENA_ARRAY(a, int64_t, s->rank);
         memcpy(dims, s->dim, (size_t)s->rank * sizeof *dims);
         t[i].name = arena_strdup(a, values[i]->name);
-        t[i].type = public_type(values[i]->dtype);
+        t[i].type = (cnncc_type)dtype_to_onnx(values[i]->dtype);
         t[i].rank = s->rank;
         t[i].dims = dims;
         t[i].count = (size_t)shape_numel(s);
@@ -229,7 +160,7 @@ static cnncc_status load_model(Loading *l, const ModelSource *source, cnncc_mode
 {
     PipelineOptions options = {.target = NULL};
     bool interpret;
-    cnncc_status status = read_options(l, &options, &interpret);
+    cnncc_status status = lib_options_read(l, &options, &interpret);
     if (status != CNNCC_OK)
         return status;
     if (interpret ? load_interpreted(l, source, &options, model)

@@ -4,6 +4,7 @@
  * (numbers, sizes, choices), so commands find only legal ones. `--` ends the options. */
 #include "driver/options.h"
 
+#include "driver/choices.h"
 #include "driver/cli.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ static const Option options[] = {
     {"dim", 0, OPT_LIST, ALL_MODEL, FIELD(dims), "SYM=N", "the extent of a symbolic dimension"},
     {"freeze", 0, OPT_LIST, ALL_MODEL, FIELD(freezes), "INPUT=FILE|NUMBERS",
      "make an input a constant: the tensor in FILE, or numbers (1, [2,3], true)"},
-    {"conv", 0, OPT_CHOICE, ALL_MODEL, FIELD(conv), "auto|direct|im2col|winograd",
+    {"conv", 0, OPT_CHOICE, ALL_MODEL, FIELD(conv), CONV_CHOICES,
      "the algorithm of convolutions (default auto)"},
     {"winograd-error", 0, OPT_AMOUNT, ALL_MODEL, FIELD(winograd_error), "E",
      "take Winograd only where its error, measured on the weights, is at most this\n"
@@ -102,7 +103,7 @@ static const Option options[] = {
      "take the plan that --tune wrote to FILE: the same code again"},
     {"keep-denormals", 0, OPT_FLAG, ALL_MODEL, FIELD(keep_denormals), NULL,
      "leave denormal weights as they are: exact, and slow"},
-    {"weights", 0, OPT_CHOICE, CMD_COMPILE, FIELD(weights), "auto|array|incbin|bin",
+    {"weights", 0, OPT_CHOICE, CMD_COMPILE, FIELD(weights), WEIGHTS_CHOICES,
      "where weights go: C text, a file that the assembler takes in, a file that\n"
      "the caller loads (default auto: text while small, otherwise incbin)"},
     {"dump", 0, OPT_STRING, ALL_MODEL, FIELD(dump), "PASS",
@@ -128,16 +129,6 @@ static const Option *find_option(Command command, const char *name, size_t n, ch
             return o;
     }
     return NULL;
-}
-
-/* Whether `word` is one of the words in "a|b|c". */
-static bool is_choice(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
-        if (n > 0 && strncmp(p, word, n) == 0 && (p[n] == '|' || p[n] == '\0'))
-            return true;
-    return false;
 }
 
 /* A whole number from `low` on; with `suffix`, K, M or G may follow. */
@@ -193,7 +184,7 @@ static bool store_value(Arena *a, Diag *d, const Option *opt, const char *value,
         return true;
     }
     case OPT_CHOICE:
-        if (!is_choice(opt->metavar, value))
+        if (choice_index(opt->metavar, value) < 0)
             return usage_error(d, "--%s is %s, not \"%s\"", opt->name, opt->metavar, value);
         *(const char **)field = value;
         return true;

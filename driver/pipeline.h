@@ -33,6 +33,9 @@ typedef struct Pipeline {
     double load_seconds, passes_seconds, lower_seconds;
 } Pipeline;
 
+/* Wall clock in seconds, from an arbitrary start. */
+double seconds_now(void);
+
 /* Reads and imports the model: the graph as ONNX has it, before any pass; what the reference
  * interpreter runs. NULL after a diagnostic. */
 Graph *pipeline_load(Arena *a, Diag *d, const ModelSource *source, const PipelineOptions *o);

@@ -2,12 +2,12 @@
  *
  * In come the Options, out go PipelineOptions with all files read and all names resolved, and the
  * graph. Errors of the command line itself have status 2. */
+#include "driver/choices.h"
 #include "driver/cli.h"
 #include "driver/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void report_usage(Diag *d, const char *format, ...)
 {
@@ -28,13 +28,6 @@ bool usage_error(Diag *d, const char *format, ...)
     report_usage(d, "%s; try \"cnncc --help\"", text);
     d->file = file;
     return false;
-}
-
-double cli_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 int cli_failed(const Cli *c)
@@ -102,17 +95,6 @@ static bool is_stage(const char *name)
     return false;
 }
 
-/* The words of --conv, in the order of ConvChoice. */
-static const char *const conv_names[] = {"auto", "direct", "im2col", "winograd"};
-
-static ConvChoice conv_choice(const char *name)
-{
-    for (int i = 0; name && i < 4; i++)
-        if (strcmp(name, conv_names[i]) == 0)
-            return (ConvChoice)i;
-    return CONV_AUTO;
-}
-
 /* The choices of --plan, or those that --tune makes and writes. */
 static bool bind_plan(Cli *c, PipelineOptions *p)
 {
@@ -145,13 +127,14 @@ bool cli_pipeline_options(Cli *c, PipelineOptions *p)
         return usage_error(&c->diag, "no pass is called \"%s\"", o->dump);
     if (o->stop_after && !is_stage(o->stop_after))
         return usage_error(&c->diag, "no pass is called \"%s\"", o->stop_after);
-    p->passes = (PassOptions){.conv = conv_choice(o->conv),
-                              .dump = o->dump,
-                              .stop_after = o->stop_after,
-                              .time = o->time,
-                              .keep_denormals = o->keep_denormals,
-                              .winograd_error = o->winograd_error >= 0 ? &o->winograd_error : NULL,
-                              .dump_to = stdout};
+    p->passes =
+        (PassOptions){.conv = (ConvChoice)choice_index(CONV_CHOICES, o->conv ? o->conv : "auto"),
+                      .dump = o->dump,
+                      .stop_after = o->stop_after,
+                      .time = o->time,
+                      .keep_denormals = o->keep_denormals,
+                      .winograd_error = o->winograd_error >= 0 ? &o->winograd_error : NULL,
+                      .dump_to = stdout};
     return bind_dims(c, &p->import) && bind_freezes(c, &p->import) && bind_plan(c, p);
 }
 
@@ -161,7 +144,7 @@ const char *cli_options_text(Cli *c, const PipelineOptions *p)
     Arena *a = c->arena;
     char *text = arena_printf(a, "--target %s", p->target->name);
     if (p->passes.conv != CONV_AUTO)
-        text = arena_printf(a, "%s --conv %s", text, conv_names[p->passes.conv]);
+        text = arena_printf(a, "%s --conv %s", text, o->conv);
     if (o->keep_denormals)
         text = arena_printf(a, "%s --keep-denormals", text);
     if (p->passes.winograd_error)

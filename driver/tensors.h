@@ -25,7 +25,8 @@ bool tensors_read_folder(Cli *c, const char *dir, const char *prefix, Value *con
 /* Prints name, type, shape and the five best classes, or statistics. */
 void tensor_print(Cli *c, const Value *v, const Tensor *t);
 
-/* Writes every output to DIR/NAME.npy (or the other --format), making DIR when it is missing; all or none. */
+/* Writes every output to DIR/NAME.npy (or the other --format), making DIR when it is missing; all
+ * or none. */
 bool outputs_write(Cli *c, const Graph *g, Tensor *const *out, const char *dir);
 
 #endif

@@ -82,15 +82,15 @@ static double time_convolution(const Timing *t)
 {
     double least = 0;
     jit_run(t->jit, t->in, t->out, t->arena);
-    double start = cli_seconds();
+    double start = seconds_now();
     run_convolution(t);
-    double once = cli_seconds() - start;
+    double once = seconds_now() - start;
     int runs = once > 0 && once < round_seconds ? (int)(round_seconds / once) : 1;
     for (int r = 0; r < ROUNDS; r++) {
-        start = cli_seconds();
+        start = seconds_now();
         for (int i = 0; i < runs; i++)
             run_convolution(t);
-        double seconds = (cli_seconds() - start) / runs;
+        double seconds = (seconds_now() - start) / runs;
         least = r == 0 || seconds < least ? seconds : least;
     }
     return least;

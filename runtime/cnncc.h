@@ -69,6 +69,16 @@ typedef struct cnncc_dim {
     int64_t extent;
 } cnncc_dim;
 
+/* Makes the input `name` a constant, which leaves the inputs then: what decides shapes must be one.
+ * `data` holds the elements in row-major order and is copied. */
+typedef struct cnncc_freeze {
+    const char *name;
+    cnncc_type type;
+    int rank;
+    const int64_t *dims; /* rank of them */
+    const void *data;
+} cnncc_freeze;
+
 /* How to load. Zeroed memory, or a NULL pointer to the options, means the default of each. */
 typedef struct cnncc_options {
     const cnncc_dim *dims; /* unpinned leading dimensions become 1 */
@@ -85,6 +95,9 @@ typedef struct cnncc_options {
     /* Receives every line; may be NULL. Called by the thread that loads, before it returns. */
     void (*message)(void *user, cnncc_severity severity, const char *line);
     void *user;
+    const cnncc_freeze *freezes;
+    size_t n_freezes;
+    const char *plan; /* a file that --tune of the command wrote, to be obeyed; NULL: none */
 } cnncc_options;
 
 /* An input or output: `count` elements of `type` in row-major order, `bytes` in total. The strings

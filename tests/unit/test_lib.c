@@ -104,6 +104,37 @@ static void test_pins_dimensions(void **state)
     cnncc_free(m);
 }
 
+/* An input that decides a shape is a constant or the model cannot be compiled. */
+static const char reshape_model[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                    "agraph (float[6] x, int64[2] shape) => (float[A,B] y)\n"
+                                    "{ y = Reshape (x, shape) }\n";
+
+static void test_freezes_inputs(void **state)
+{
+    (void)state;
+    static const int64_t two = 2;
+    int64_t numbers[] = {3, -1};
+    cnncc_freeze shape = {"shape", CNNCC_I64, 1, &two, numbers};
+    cnncc_options o = {.freezes = &shape, .n_freezes = 1};
+    cnncc_model *m;
+    cnncc_context *c;
+    cnncc_tensor t;
+    float x[] = {1, 2, 3, 4, 5, 6}, y[6] = {0};
+    const void *in[] = {x};
+    void *out[] = {y};
+    assert_int_equal(cnncc_load_memory(reshape_model, strlen(reshape_model), &o, &m), CNNCC_OK);
+    numbers[0] = 0; /* the model has its copy */
+    assert_int_equal(cnncc_input_count(m), 1);
+    assert_int_equal(cnncc_output(m, 0, &t), CNNCC_OK);
+    assert_int_equal(t.dims[0], 3);
+    assert_int_equal(t.dims[1], 2);
+    assert_int_equal(cnncc_context_new(m, &c), CNNCC_OK);
+    assert_int_equal(cnncc_run(c, in, out), CNNCC_OK);
+    assert_memory_equal(x, y, sizeof x);
+    cnncc_context_free(c);
+    cnncc_free(m);
+}
+
 static void test_runs_scalars(void **state)
 {
     (void)state;
@@ -206,6 +237,21 @@ static void test_errors_are_values(void **state)
     check_refused(conv_model, o, CNNCC_USAGE, "threads");
     o = (cnncc_options){.backend = "gpu"};
     check_refused(conv_model, o, CNNCC_USAGE, "gpu");
+    static const int64_t two = 2, numbers[] = {3, 2};
+    const cnncc_freeze bad[] = {
+        {NULL, CNNCC_I64, 1, &two, numbers},      {"shape", (cnncc_type)99, 1, &two, numbers},
+        {"shape", CNNCC_I64, -1, &two, numbers},  {"shape", CNNCC_I64, 99, &two, numbers},
+        {"shape", CNNCC_I64, 1, NULL, numbers},   {"shape", CNNCC_I64, 1, &two, NULL},
+        {"nothing", CNNCC_I64, 1, &two, numbers}, {"shape", CNNCC_F32, 1, &two, numbers},
+    };
+    for (int i = 0; i < 8; i++) {
+        o = (cnncc_options){.freezes = &bad[i], .n_freezes = 1};
+        check_refused(reshape_model, o, i < 6 ? CNNCC_USAGE : CNNCC_FAILED,
+                      i == 0 ? "frozen input" : bad[i].name);
+    }
+    check_refused(reshape_model, plain, CNNCC_UNSUPPORTED, "freeze");
+    o = (cnncc_options){.plan = "/nowhere/x.plan"};
+    check_refused(conv_model, o, CNNCC_FAILED, "/nowhere/x.plan");
     cnncc_dim none = {"N", 0};
     o = (cnncc_options){.dims = &none, .n_dims = 1};
     check_refused(conv_model, o, CNNCC_USAGE, "N");
@@ -341,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_describes_and_runs),
         cmocka_unit_test(test_pins_dimensions),
+        cmocka_unit_test(test_freezes_inputs),
         cmocka_unit_test(test_runs_scalars),
         cmocka_unit_test(test_host_of_another_locale),
         cmocka_unit_test(test_errors_are_values),
