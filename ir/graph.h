@@ -44,7 +44,7 @@ typedef struct Window {
     AutoPad auto_pad;
 } Window;
 
-typedef struct ConvParams { /* Conv, ConvTranspose */
+typedef struct ConvParams { /* Conv, ConvTranspose; DeformColumns: the group is of offsets */
     Window w;
     int64_t group;
     int64_t output_padding[MAX_SPATIAL]; /* ConvTranspose only */

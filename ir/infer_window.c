@@ -172,6 +172,48 @@ bool infer_conv(Graph *g, Node *n)
            check_conv_operands(g, n, out.dim[1]) && infer_output(g, n, 0, n->in[0]->dtype, &out);
 }
 
+/* ---- DeformConv ---- */
+
+/* Operand `i`, if given, is [N, channels, places…]. */
+static bool check_places(Graph *g, const Node *n, int i, int64_t channels, const Shape *out)
+{
+    const Value *v = infer_operand(n, i);
+    Shape want = *out;
+    want.dim[1] = channels;
+    return v == NULL || shape_equal(&v->shape, &want) ||
+           node_error(g, n, "%s has shape %s, %s is needed", i == 1 ? "offset" : "mask",
+                      infer_shape_text(g, v), shape_str(g->arena, &want));
+}
+
+/* in: X, offset, mask. The window has its kernel. */
+bool infer_deform_columns(Graph *g, Node *n)
+{
+    ConvParams *p = &n->params.conv;
+    if (!infer_require(g, n, 2, 3) || !infer_require_rank(g, n, 3) ||
+        !infer_require_float(g, n, 0) || !infer_require_same_type(g, n, 1) ||
+        !infer_require_same_type(g, n, 2) || !infer_window(g, n, &p->w) ||
+        !check_group(g, n, p->group))
+        return false;
+    const Shape *x = &n->in[0]->shape;
+    Shape out = *x, taps = {.rank = p->w.n + 1, .dim = {x->dim[1]}};
+    for (int i = 0; i < p->w.n; i++) {
+        taps.dim[i + 1] = p->w.kernel[i];
+        if (x->dim[i + 2] < 1)
+            return node_error(g, n, "input has shape %s, an image is empty",
+                              infer_shape_text(g, n->in[0]));
+        if (!window_count(g, n, &p->w, i, x->dim[i + 2], false, &out.dim[i + 2]))
+            return false;
+    }
+    if (x->dim[1] < 1 || x->dim[1] % p->group)
+        return node_error(g, n, "%lld input channels do not divide into %lld groups of offsets",
+                          (long long)x->dim[1], (long long)p->group);
+    if (!shape_checked_numel(&taps, &out.dim[1]))
+        return node_error(g, n, "the kernel is too large");
+    int64_t offsets = out.dim[1] / x->dim[1] * p->group;
+    return check_places(g, n, 1, offsets * p->w.n, &out) && check_places(g, n, 2, offsets, &out) &&
+           infer_output(g, n, 0, n->in[0]->dtype, &out);
+}
+
 /* ---- ConvTranspose ---- */
 
 /* Final pads and output extent of one axis. A wanted extent (output_shape, or in * stride for

@@ -240,6 +240,7 @@ static const struct {
     {OP_NonMaxSuppression, {"F1,4,4", "F1,2,4", "I1", "F1", "F1"}},
     {OP_Channels, {"f2,3,2", "f2,2,2", "I2"}},
     {OP_GridSample, {"f2,3,4,5", "f2,3,3,2"}},
+    {OP_DeformColumns, {"f2,4,4,5", "f2,2,4,5", "f2,1,4,5"}},
     {OP_RoiAlign, {"f2,3,4,5", "f2,4", "i2"}},
     {OP_MaxRoiPool, {"f2,3,4,5", "f2,5"}},
     {OP_Col2Im, {"f1,4,4", "I2", "I2"}},

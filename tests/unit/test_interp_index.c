@@ -95,6 +95,37 @@ static void grids(void **state)
            NUMBERS(2, 0, 1, 0, 3, 0), -1, -3, 3, -3, -1, 3, 3, 3);
 }
 
+/* Without offsets a sum of windows; by hand, where one tap reads between pixels or is masked; two
+ * groups of channels and of offsets, by a program in another language. */
+static void deformed(void **state)
+{
+    (void)state;
+    const double in[] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    EXPECT(19,
+           "g (float[1,1,3,3] x) => (float[1,1,2,2] y) <float[1,1,2,2] w = {1, 1, 1, 1},"
+           " float[1,8,2,2] at = {0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+           " 0, 0, 0, 0, 0, -0.1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} >"
+           "{ y = DeformConv<kernel_shape=[2,2]>(x, w, at) }",
+           in, 9.5, 11.9, 20, 24);
+    EXPECT(
+        22,
+        "g (float[1,1,3,3] x) => (float[1,1,2,2] y) <float[1,1,2,2] w = {1, 1, 1, 1},"
+        " float[1] b = {1}, float[1,4,2,2] m = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.5, 1, 1, 1, 1},"
+        " float[1,8,2,2] at = {0, 0, 0, 2.5, 0, 0, 0, -9, 0, 0, 0, 0, 0, 0, 0, 0,"
+        " 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} >"
+        "{ y = DeformConv(x, w, at, b, m) }",
+        in, 9, 13, 21, 17.5);
+    EXPECT(19,
+           "g (float[1,2,2,3] x) => (float[1,2,2,2] y) <float[2,1,1,2] w = {1, 2, -1, 0.5},"
+           " float[2] b = {0.5, -1}, float[1,4,2,2] m = {0.25, 1, 0.75, 0.5, 0.25, 1, 0.75, 0.5,"
+           " 0.25, 1, 0.75, 0.5, 0.25, 1, 0.75, 0.5}, float[1,8,2,2] at = {-0.75, 0.5, 0, -0.5,"
+           " 0.75, 0.25, -0.25, -0.75, 0.5, 0, -0.5, 0.75, 0.25, -0.25, -0.75, 0.5, 0, -0.5, 0.75,"
+           " 0.25, -0.25, -0.75, 0.5, 0, -0.5, 0.75, 0.25, -0.25, -0.75, 0.5, 0, -0.5} >"
+           "{ y = DeformConv<group=2, offset_group=2>(x, w, at, b, m) }",
+           NUMBERS(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), 2.484375, 9.75, 6.875, 2.625, -1.859375,
+           -1.8125, 0.125, -2.4375);
+}
+
 static void regions(void **state)
 {
     (void)state;
@@ -170,6 +201,7 @@ int main(void)
         cmocka_unit_test(reductions_of_scatter),
         cmocka_unit_test(gathers),
         cmocka_unit_test(grids),
+        cmocka_unit_test(deformed),
         cmocka_unit_test(regions),
         cmocka_unit_test(crops_and_pads),
         cmocka_unit_test(sizes_that_data_decide),

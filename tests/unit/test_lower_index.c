@@ -176,6 +176,34 @@ static void grid_sample(NodeCase *c, uint64_t seed)
         (SampleParams){(ResizeMode)(seed % 3), (SamplePadding)(seed / 2 % 3), seed / 5 % 2};
 }
 
+/* Every second case has a mask; one group of offsets or two; images of one to three axes. */
+static void deform_columns(NodeCase *c, uint64_t seed)
+{
+    int axes = 1 + (int)(seed / 3 % 3), groups = 1 + (int)(seed / 2 % 2);
+    int64_t dims[5] = {2, 4}, offset[5] = {2, groups * axes}, mask[5] = {2, groups};
+    ConvParams p = {.w = {.n = axes}, .group = groups};
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        p.w.kernel[i] = i < axes ? 1 + node_case_random(c, 3) : 1;
+        p.w.stride[i] = i < axes ? 1 + node_case_random(c, 2) : 1;
+        p.w.dilation[i] = i < axes ? 1 + node_case_random(c, 2) : 1;
+        p.w.pad_begin[i] = i < axes ? node_case_random(c, 3) : 0;
+    }
+    for (int i = 0; i < axes; i++) {
+        int64_t reach = (p.w.kernel[i] - 1) * p.w.dilation[i] + 1, more = node_case_random(c, 4);
+        dims[i + 2] = reach + more;
+        mask[i + 2] = offset[i + 2] = (more + p.w.pad_begin[i]) / p.w.stride[i] + 1;
+        offset[1] *= p.w.kernel[i];
+        mask[1] *= p.w.kernel[i];
+    }
+    node_case_input(c, float_type(seed), axes + 2, dims, 0, NULL, false);
+    c->lo = -4;
+    c->hi = 4;
+    node_case_input(c, float_type(seed), axes + 2, offset, 0, NULL, false);
+    if (seed % 2)
+        node_case_input(c, float_type(seed), axes + 2, mask, 0, NULL, false);
+    node_case_node(c, OP_DeformColumns, 1)->params.conv = p;
+}
+
 static void roi_align(NodeCase *c, uint64_t seed)
 {
     int64_t dims[] = {2, 1 + (int64_t)seed % 10, 6, 7}, rois[] = {3, 4}, n = 3, batch[] = {0, 1, 1};
@@ -245,10 +273,23 @@ static const struct {
     void (*make)(NodeCase *c, uint64_t seed);
     double tolerance;
 } cases[] = {
-    {tile, 0},         {depth_to_space, 0}, {space_to_depth, 0},  {reverse_sequence, 0},
-    {trilu, 0},        {one_hot, 0},        {gather_elements, 0}, {gather_nd, 0},
-    {eye_like, 0},     {range, 1e-6},       {scatter_nd, 1e-2},   {scatter_elements, 1e-2},
-    {roi_align, 1e-4}, {max_roi_pool, 0},   {col2im, 1e-5},       {grid_sample, 1e-3},
+    {tile, 0},
+    {depth_to_space, 0},
+    {space_to_depth, 0},
+    {reverse_sequence, 0},
+    {trilu, 0},
+    {one_hot, 0},
+    {gather_elements, 0},
+    {gather_nd, 0},
+    {eye_like, 0},
+    {range, 1e-6},
+    {scatter_nd, 1e-2},
+    {scatter_elements, 1e-2},
+    {roi_align, 1e-4},
+    {max_roi_pool, 0},
+    {col2im, 1e-5},
+    {grid_sample, 1e-3},
+    {deform_columns, 1e-4},
 };
 
 static void test_against_the_interpreter(void **state)
