@@ -72,6 +72,7 @@ typedef struct Importer {
     Node *node;            /* being imported, for messages */
     bool *attr_seen;       /* of the node being imported: attributes that were asked for */
     int64_t fold_work;     /* elements read and made by folding so far */
+    double fold_steps;     /* of the interpreter, the same */
     int64_t expanded_work; /* nodes of functions, loops and branches so far */
 } Importer;
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Elements: of a float result; of all operands and results of a node; of all nodes together, which
- * keeps a small file from taking all memory. Steps of the interpreter for one node. */
+ * keeps a small file from taking all memory. Steps of the interpreter for all nodes together. */
 enum { FOLD_FLOATS = 1 << 16, FOLD_WORK = 1 << 24, FOLD_TOTAL = 1 << 27, FOLD_STEPS = 1 << 28 };
 
 static ImportFn *const import_table[OP_COUNT] = {
@@ -108,10 +108,13 @@ bool import_finish(Importer *im, Node *n)
             return false;
     }
     int64_t cost;
-    if (!is_foldable(n, &cost) || im->fold_work > FOLD_TOTAL - cost ||
-        op_work(im->graph, n) > FOLD_STEPS)
+    if (!is_foldable(n, &cost) || im->fold_work > FOLD_TOTAL - cost)
+        return true;
+    double steps = op_work(im->graph, n);
+    if (steps > FOLD_STEPS - im->fold_steps)
         return true;
     im->fold_work += cost;
+    im->fold_steps += steps;
     return fold(im, n);
 }
 

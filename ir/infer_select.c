@@ -16,6 +16,16 @@ static bool need_data(Graph *g, const Node *n)
     return true;
 }
 
+/* Finding the size takes as many steps as computing the result: they are bounded, as inference is
+ * run again and again. */
+static bool require_steps(Graph *g, const Node *n)
+{
+    static const double most = 1 << 28;
+    double steps = op_work(g, n);
+    return steps <= most ||
+           node_error(g, n, "its size takes %.4g steps to find, the limit is %.4g", steps, most);
+}
+
 bool infer_non_zero(Graph *g, Node *n)
 {
     if (!infer_require(g, n, 1, 1) || !need_data(g, n))
@@ -34,6 +44,8 @@ bool infer_unique(Graph *g, Node *n)
     IndexParams *p = &n->params.index;
     Shape out = n->in[0]->shape;
     if (!p->flat && !infer_axis(g, n, &p->axis, out.rank, out.rank))
+        return false;
+    if (!require_steps(g, n))
         return false;
     Distinct d = select_distinct(g->arena, n->in[0]->constant, p);
     Shape each = {1, {d.n}}, all = {1, {d.slices}};
@@ -61,7 +73,7 @@ bool infer_non_max_suppression(Graph *g, Node *n)
         if (i > 1 && in[i] && shape_numel(&in[i]->shape) < 1)
             return node_error(g, n, "input \"%s\" is empty", n->in[i]->name);
     }
-    if (!infer_require_float(g, n, 0) || !infer_require_float(g, n, 1))
+    if (!infer_require_float(g, n, 0) || !infer_require_float(g, n, 1) || !require_steps(g, n))
         return false;
     Suppression s = suppression_of(n, in, n->n_in);
     Shape out = {2, {0, 3}};

@@ -40,6 +40,8 @@ const OpInfo *op_info(OpKind op);
 OpKind op_find(const char *domain, const char *name);
 bool op_has(OpKind op, unsigned traits); /* all of them */
 
+/* Multiply-adds of a convolution or a product of matrices; 0 for operators that have none. */
+int64_t op_macs(const Node *n);
 /* Steps that the interpreter takes for an inferred node, roughly. */
 double op_work(Graph *g, const Node *n);
 

@@ -84,7 +84,7 @@ double cost_conv(const Target *t, const Node *n, int m)
 {
     static const double product_efficiency = 0.85, weight_bytes_a_cycle = 4;
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape, *w = &n->in[1]->shape;
-    double macs = (double)cost_macs(n), units = t->fma_units * t->lanes * product_efficiency;
+    double macs = (double)op_macs(n), units = t->fma_units * t->lanes * product_efficiency;
     if (m == 1)
         return macs / units + 4 * (double)shape_numel(w) / weight_bytes_a_cycle;
     double ic = (double)x->dim[1], oc = (double)y->dim[1], points = (m + 2.0) * (m + 2.0);
@@ -93,29 +93,4 @@ double cost_conv(const Target *t, const Node *n, int m)
     double transforms = 2 * tiles * points * (m + 2) * (ic + oc) / t->lanes;
     return points * tiles * ic * oc / units + transforms +
            4 * points * ic * oc / weight_bytes_a_cycle;
-}
-
-int64_t cost_macs(const Node *n)
-{
-    const Shape *out = &n->out[0]->shape, *w;
-    const Shape *a = n->n_in > 0 && n->in[0] ? &n->in[0]->shape : out;
-    switch (n->op) {
-    case OP_Conv:
-    case OP_ConvInteger:
-    case OP_QLinearConv:
-        w = &n->in[n->op == OP_QLinearConv ? 3 : 1]->shape;
-        return shape_numel(out) * shape_range_numel(w, 1, w->rank);
-    case OP_ConvTranspose:
-        w = &n->in[1]->shape;
-        return shape_numel(a) * shape_range_numel(w, 1, w->rank);
-    case OP_Gemm:
-    case OP_QGemm:
-        return shape_numel(out) * a->dim[n->params.gemm.trans_a ? 0 : 1];
-    case OP_MatMul:
-    case OP_MatMulInteger:
-    case OP_QLinearMatMul:
-        return a->rank > 0 ? shape_numel(out) * a->dim[a->rank - 1] : 0;
-    default:
-        return 0;
-    }
 }

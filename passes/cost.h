@@ -26,7 +26,4 @@ int cost_best_tiles(const Target *t, const TileProblem *p, Tile *best, int n);
 /* Cycles of a 2-D convolution by F(m, 3), or by the direct kernel for m = 1. */
 double cost_conv(const Target *t, const Node *n, int m);
 
-/* Multiply-adds of a node (0 for operators that have none). */
-int64_t cost_macs(const Node *n);
-
 #endif

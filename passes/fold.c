@@ -2,13 +2,14 @@
  *
  * In: a simplified graph. Out: a graph in which such results are constants; shape arithmetic
  * disappears. A result that is larger than its operands and than the limit stays computed at run
- * time, so that a small model cannot make a huge program. */
+ * time, so that a small model cannot make a huge program; so does what is left when the steps of
+ * the interpreter are used up, so that it cannot keep the compiler busy for hours. */
 #include "ir/interp/interp.h"
 #include "passes/rewrite.h"
 
 enum { FOLD_LIMIT_BYTES = 1 << 20 }; /* always folded up to this size */
 
-static const double fold_limit_work = 1 << 30; /* steps of the interpreter */
+static const double fold_steps = 1 << 30; /* of the interpreter, for all nodes together */
 
 static bool is_constant_node(const Node *n)
 {
@@ -77,10 +78,16 @@ static bool fold_node(Graph *g, Node *n)
 bool pass_fold(Graph *g, const PassOptions *o)
 {
     (void)o;
+    double left = fold_steps;
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
-        if (is_constant_node(n) && is_worth_folding(n) && op_work(g, n) <= fold_limit_work &&
-            !is_output_copy(n) && !fold_node(g, n))
+        if (!is_constant_node(n) || !is_worth_folding(n) || is_output_copy(n))
+            continue;
+        double steps = op_work(g, n);
+        if (steps > left)
+            continue;
+        left -= steps;
+        if (!fold_node(g, n))
             return false;
     }
     copy_shared_outputs(g);

@@ -122,7 +122,7 @@ bool pass_plan(Graph *g, const PassOptions *o)
     bool ok = true;
     for (int i = 0; i < g->n_nodes && ok; i++) {
         Node *n = g->nodes[i];
-        n->plan = (Plan){.lanes = g->target->lanes, .macs = cost_macs(n), .why = ""};
+        n->plan = (Plan){.lanes = g->target->lanes, .macs = op_macs(n), .why = ""};
         if (n->op == OP_ArgMax || n->op == OP_ArgMin)
             plan_arg(n);
         else if (n->op == OP_TopK)

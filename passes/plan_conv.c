@@ -122,7 +122,7 @@ static void add_depthwise(const Graph *g, const Node *n, Candidates *c)
     add(c, (Candidate){.algo = ALGO_DEPTHWISE, /* a load and a multiply-add a cycle */
                        .tile_m = t.m,
                        .tile_n = t.n,
-                       .cycles = (double)cost_macs(n) / g->target->lanes});
+                       .cycles = (double)op_macs(n) / g->target->lanes});
 }
 
 static TileProblem direct_problem(const Node *n, int lanes)
@@ -175,12 +175,12 @@ static void add_im2col(const Graph *g, const Node *n, Candidates *c)
                      lanes > 1 ? MAX_PRODUCT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);
-    double matrix = (double)cost_macs(n) / (double)(group_outputs(n) ? group_outputs(n) : 1);
+    double matrix = (double)op_macs(n) / (double)(group_outputs(n) ? group_outputs(n) : 1);
     double peak = (double)g->target->fma_units * lanes * (t.efficiency > 0 ? t.efficiency : 1);
     add(c, (Candidate){.algo = ALGO_IM2COL,
                        .tile_m = t.m,
                        .tile_n = t.n,
-                       .cycles = (double)cost_macs(n) / peak + 2 * matrix / lanes});
+                       .cycles = (double)op_macs(n) / peak + 2 * matrix / lanes});
 }
 
 static WinogradCut cut_of(const Graph *g, const Node *n, int m, int tile_n)
