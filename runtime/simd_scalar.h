@@ -283,13 +283,14 @@ static inline uint16_t f32_to_bf16(float a)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
-/* The chosen lanes of one or two vectors. */
+/* The chosen lanes of two vectors. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
 #error "this code shuffles vectors: compile it with gcc 12 or later, or with clang"
 #endif
-#define shuffle(a, ...) __builtin_shufflevector(a, a, __VA_ARGS__)
-
 #define shuffle2(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+
+/* Those of one. */
+#define shuffle(a, ...) shuffle2(a, a, __VA_ARGS__)
 
 /* ---------------------------------------------------------------------------------------------- */
 #endif

@@ -218,13 +218,30 @@ static void test_literals(void **state)
     arena_free(a);
 }
 
+/* Compilers without the builtin are told so, whichever of the words a file uses. */
+static void test_shuffles_are_guarded(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"shuffle", "shuffle2"};
+    for (int i = 0; i < 2; i++) {
+        Arena *a = arena_new(0);
+        Words w = words_new(a, target_find("gnu"));
+        Text out = text_new(a);
+        word_use(&w, names[i], 1);
+        words_print(&w, &out);
+        assert_non_null(strstr(out.data, "#error"));
+        assert_non_null(strstr(out.data, "#define shuffle2("));
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weights),       cmocka_unit_test(test_wrong_weights),
-        cmocka_unit_test(test_bad_arena),     cmocka_unit_test(test_hostile_names),
-        cmocka_unit_test(test_deterministic), cmocka_unit_test(test_identifiers),
-        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_shuffles_are_guarded), cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_wrong_weights),        cmocka_unit_test(test_bad_arena),
+        cmocka_unit_test(test_hostile_names),        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_identifiers),          cmocka_unit_test(test_literals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
