@@ -97,6 +97,10 @@ cnncc_status lib_options_read(Loading *l, PipelineOptions *p, bool *interpret)
         return usage(&l->diag, "convolution algorithm", o->conv);
     p->passes.conv = (ConvChoice)conv;
     p->passes.keep_denormals = o->keep_denormals != 0;
+    if (o->winograd_error != NULL && !(*o->winograd_error >= 0))
+        return usage(&l->diag, "bound on Winograd's error",
+                     arena_printf(l->arena, "%g", *o->winograd_error));
+    p->passes.winograd_error = o->winograd_error;
     cnncc_status status = read_dims(l, &p->import);
     if (status == CNNCC_OK)
         status = read_freezes(l, &p->import);

@@ -98,6 +98,7 @@ typedef struct cnncc_options {
     const cnncc_freeze *freezes;
     size_t n_freezes;
     const char *plan; /* a file that --tune of the command wrote, to be obeyed; NULL: none */
+    const double *winograd_error; /* as --winograd-error of the command; NULL: 2e-5 */
 } cnncc_options;
 
 /* An input or output: `count` elements of `type` in row-major order, `bytes` in total. The strings

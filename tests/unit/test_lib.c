@@ -250,6 +250,11 @@ static void test_errors_are_values(void **state)
                       i == 0 ? "frozen input" : bad[i].name);
     }
     check_refused(reshape_model, plain, CNNCC_UNSUPPORTED, "freeze");
+    static const double bounds[] = {-1, NAN};
+    for (int i = 0; i < 2; i++) {
+        o = (cnncc_options){.winograd_error = &bounds[i]};
+        check_refused(conv_model, o, CNNCC_USAGE, "Winograd");
+    }
     o = (cnncc_options){.plan = "/nowhere/x.plan"};
     check_refused(conv_model, o, CNNCC_FAILED, "/nowhere/x.plan");
     cnncc_dim none = {"N", 0};
