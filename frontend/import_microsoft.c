@@ -23,82 +23,95 @@ static bool become(Importer *im, Node *n, OpKind op, Params params, Value *x, Va
 /* ---- activations ---- */
 
 /* What the parameters of an activation are, and their defaults. */
-static const struct {
+typedef struct Activation {
     const char *name;
     OpKind op;
+    size_t n; /* parameters */
     double alpha, beta;
-} activations[] = {
-    {"Relu", OP_Relu, 0, 0},
-    {"Sigmoid", OP_Sigmoid, 0, 0},
-    {"Tanh", OP_Tanh, 0, 0},
-    {"LeakyRelu", OP_LeakyRelu, (double)0.01F, 0},
-    {"Clip", OP_Clip, (double)-3.402823466e+38F, (double)3.402823466e+38F},
-    {"HardSigmoid", OP_HardSigmoid, (double)0.2F, 0.5},
-    {"HardSwish", OP_HardSwish, 0, 0},
-    {"Elu", OP_Elu, 1, 0},
-    {"Softplus", OP_Softplus, 0, 0},
-    {"Softsign", OP_Softsign, 0, 0},
-    {"ThresholdedRelu", OP_ThresholdedRelu, 1, 0},
+} Activation;
+
+static const Activation activations[] = {
+    {"", OP_Identity, 0, 0, 0},
+    {"Relu", OP_Relu, 0, 0, 0},
+    {"Sigmoid", OP_Sigmoid, 0, 0, 0},
+    {"Tanh", OP_Tanh, 0, 0, 0},
+    {"LeakyRelu", OP_LeakyRelu, 1, (double)0.01F, 0},
+    {"Clip", OP_Clip, 2, (double)-3.402823466e+38F, (double)3.402823466e+38F},
+    {"HardSigmoid", OP_HardSigmoid, 2, (double)0.2F, 0.5},
+    {"HardSwish", OP_HardSwish, 0, 0, 0},
+    {"Elu", OP_Elu, 1, 1, 0},
+    {"Softplus", OP_Softplus, 0, 0, 0},
+    {"Softsign", OP_Softsign, 0, 0, 0},
+    {"ThresholdedRelu", OP_ThresholdedRelu, 1, 1, 0},
 };
 
-/* The attribute "activation": OP_NONE when it is absent or empty. */
-static bool find_activation(Importer *im, const Onnx__NodeProto *p, OpKind *op, Params *params)
+/* The attribute "activation", and its parameters' defaults; NULL after a message. */
+static const Activation *find_activation(Importer *im, const Onnx__NodeProto *p, Params *params)
 {
     const char *name = "";
-    *op = OP_NONE;
-    memset(params, 0, sizeof *params);
+    *params = (Params){0};
     if (!attr_string(im, p, "activation", &name))
-        return false;
-    if (name[0] == '\0')
-        return true;
+        return NULL;
     for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++)
         if (strcmp(activations[i].name, name) == 0) {
-            *op = activations[i].op;
             params->ew.alpha = activations[i].alpha;
             params->ew.beta = activations[i].beta;
-            return true;
+            return &activations[i];
         }
-    return node_unsupported(im->graph, im->node, "activation \"%s\" is not supported", name);
+    node_unsupported(im->graph, im->node, "activation \"%s\" is not supported", name);
+    return NULL;
+}
+
+/* The parameters of FusedConv's activation: none, or all. */
+static bool activation_params(Importer *im, const Onnx__NodeProto *p, const Activation *a,
+                              Params *params)
+{
+    const float *numbers = NULL;
+    size_t count = 0;
+    if (!attr_floats(im, p, "activation_params", &numbers, &count))
+        return false;
+    if (count != 0 && count != a->n)
+        return node_error(im->graph, im->node,
+                          "attribute \"activation_params\" has %zu numbers, \"%s\" has %zu", count,
+                          a->name, a->n);
+    if (count > 0)
+        params->ew.alpha = (double)numbers[0];
+    if (count > 1)
+        params->ew.beta = (double)numbers[1];
+    return true;
 }
 
 /* `n` becomes the activation of `x`, or a copy of it. */
-static bool become_activation(Importer *im, Node *n, OpKind op, Params params, Value *x)
+static bool become_activation(Importer *im, Node *n, const Activation *a, Params params, Value *x)
 {
-    return x && become(im, n, op == OP_NONE ? OP_Identity : op, params, x, NULL);
+    return x && become(im, n, a->op, params, x, NULL);
 }
 
 /* Conv, then the addition of Z, then the activation. */
 bool import_fused_conv(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    OpKind op;
     Params params;
-    const float *numbers = NULL;
-    size_t count = 0;
-    if (!import_conv(im, p, n) || !find_activation(im, p, &op, &params) ||
-        !attr_floats(im, p, "activation_params", &numbers, &count))
+    const Activation *a = find_activation(im, p, &params);
+    if (a == NULL || !import_conv(im, p, n) || !activation_params(im, p, a, &params))
         return false;
-    if (count > 0)
-        params.ew.alpha = (double)numbers[0];
-    if (count > 1)
-        params.ew.beta = (double)numbers[1];
     bool bias = import_has_input(n, 2);
     Value *y = import_emit(im, OP_Conv, &n->params, n->in, bias ? 3 : 2);
     if (y && import_has_input(n, 3))
         y = import_emit(im, OP_Add, NULL, (Value *[]){y, n->in[3]}, 2);
-    return become_activation(im, n, op, params, y);
+    return become_activation(im, n, a, params, y);
 }
 
 bool import_fused_gemm(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
-    OpKind op;
     Params params;
-    if (!import_gemm(im, p, n) || !find_activation(im, p, &op, &params) ||
+    const Activation *a = find_activation(im, p, &params);
+    if (a == NULL || !import_gemm(im, p, n) ||
         !attr_float(im, p, "activation_alpha", &params.ew.alpha) ||
         !attr_float(im, p, "activation_beta", &params.ew.beta) ||
         !attr_float(im, p, "activation_gamma", &params.ew.gamma))
         return false;
     Value *y = import_emit(im, OP_Gemm, &n->params, n->in, n->n_in);
-    return become_activation(im, n, op, params, y);
+    return become_activation(im, n, a, params, y);
 }
 
 /* ---- FusedMatMul: alpha * A' * B' ---- */

@@ -35,6 +35,7 @@ static const struct {
     {"Adam", "training is not supported; export the network for inference"},
     {"Adagrad", "training is not supported; export the network for inference"},
     {"Momentum", "training is not supported; export the network for inference"},
+    {"TensorScatter", "caches of keys and values are not supported; run whole sequences"},
     {"ImageDecoder", "pass the picture's pixels as an input (cnncc run reads PNG and JPEG)"},
 };
 

@@ -185,6 +185,8 @@ bool import_qunary(Importer *im, const Onnx__NodeProto *p, Node *n)
     } else if (n->op == OP_QLinearSoftmax) {
         op = OP_Softmax;
         params.axis.axis = -1;
+        if (!attr_present(im, p, "opset"))
+            return node_error(im->graph, n, "attribute \"opset\" is missing");
         if (!attr_int(im, p, "axis", &params.axis.axis) || !attr_int(im, p, "opset", &opset))
             return false;
         params.axis.coerce_2d = opset < 13;
