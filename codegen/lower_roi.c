@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { CHANNELS = 8, MAX_POINTS = 1 << 16 };
+enum { CHANNELS = 8 };
 
 static const KType i64 = {KT_I64, 1};
 
@@ -165,7 +165,7 @@ static BinAxis align_axis(const Roi *r, Affine corner, Affine o, int64_t out)
         a.points = kb_let(b, "points", kb_int(b, i64, r->p->sampling_ratio));
     } else {
         KExpr *count = kb_cvt(b, i64, kb_un(b, KO_CEIL, kb_use(b, width)));
-        a.points = kb_let(b, "points", kb_clamp(b, count, 0, MAX_POINTS));
+        a.points = kb_let(b, "points", kb_clamp(b, count, 0, ROI_POINTS));
     }
     KExpr *before = op2(r, KO_MUL, kb_cvt(b, r->type, kb_index(b, i64, o)), kb_use(b, width));
     a.start = kb_let(b, "start", op2(r, KO_ADD, kb_use(b, edge[0]), before));
@@ -239,7 +239,7 @@ static void emit_align(Roi *r, const Bin *bin)
     BinAxis y = align_axis(r, aff_addc(corner, 1), bin->oy, r->p->out_h);
     for (int k = 0; k < r->tile; k++)
         kb_set1(b, r->acc, aff(k), num(r, r->p->max ? -INFINITY : 0));
-    int64_t most = r->p->sampling_ratio > 1 ? r->p->sampling_ratio : MAX_POINTS;
+    int64_t most = r->p->sampling_ratio > 1 ? r->p->sampling_ratio : ROI_POINTS;
     Point py = align_point(r, &y, kb_for_below(b, "iy", most, y.points), r->h);
     Point px = align_point(r, &x, kb_for_below(b, "ix", most, x.points), r->w);
     const KLet *weight[4], *at[4];

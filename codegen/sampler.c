@@ -1,6 +1,8 @@
 /* Sampling between the pixels of an image, at positions that are known only at run time. */
 #include "codegen/sampler.h"
 
+#include <math.h>
+
 static const KType i64 = {KT_I64, 1};
 
 Sampler sampler_make(const SampleParams *p, const Value *x, const Value *coord)
@@ -28,7 +30,8 @@ static KExpr *between(const Sampler *g, KExpr *x, double lo, double hi)
     return kb_bin(g->b, KO_MIN, x, coord_const(g, hi));
 }
 
-/* Mirrors x at lo and hi as often as it takes to come between them. */
+/* Mirrors x at lo and hi as often as it takes to come between them; what is not finite becomes 0,
+ * as in ir/interp/sample.c. */
 static KExpr *mirrored(const Sampler *g, const KLet *x, double lo, double hi)
 {
     KBuilder *b = g->b;
@@ -49,6 +52,8 @@ static KExpr *mirrored(const Sampler *g, const KLet *x, double lo, double hi)
     KExpr *from_hi = kb_bin(b, KO_SUB, coord_const(g, hi), kb_use(b, rest));
     KExpr *inside = kb_cmp(b, KO_LE, kb_use(b, beyond), coord_const(g, 0));
     KExpr *moved = kb_select(b, kb_bin(b, KO_XOR, left, odd), from_lo, from_hi);
+    KExpr *finite = kb_cmp(b, KO_LT, kb_use(b, beyond), coord_const(g, INFINITY));
+    moved = kb_select(b, finite, moved, coord_const(g, 0));
     return kb_select(b, inside, kb_use(b, x), moved);
 }
 

@@ -231,6 +231,11 @@ typedef struct SampleParams { /* GridSample */
     bool align_corners;
 } SampleParams;
 
+/* Points a side of a bin of RoiAlign, at most: where the region decides their number, bins of more
+ * pixels are sampled at this many points, evenly. So the work for a bin has a bound,
+ * whatever numbers a region consists of. */
+enum { ROI_POINTS = 1024 };
+
 typedef struct RoiParams { /* RoiAlign, MaxRoiPool */
     bool max, half_pixel;  /* RoiAlign */
     int64_t out_h, out_w;

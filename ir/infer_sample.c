@@ -11,8 +11,6 @@
 
 static const int64_t max_extent = INT64_C(1) << 30;
 
-enum { MAX_SAMPLING = 1 << 10 }; /* points a side of a bin: its square is the work */
-
 static bool check_image(Graph *g, const Node *n)
 {
     const Shape *x = &n->in[0]->shape;
@@ -52,7 +50,7 @@ static bool regions(Graph *g, Node *n, int columns)
             g, n, "input and regions have shapes %s and %s, [N,C,H,W] and [R,%d] are needed",
             infer_shape_text(g, n->in[0]), infer_shape_text(g, n->in[1]), columns);
     if (p->out_h < 1 || p->out_w < 1 || p->out_h > max_extent || p->out_w > max_extent ||
-        p->sampling_ratio < 0 || p->sampling_ratio > MAX_SAMPLING || !isfinite(p->spatial_scale))
+        p->sampling_ratio < 0 || p->sampling_ratio > ROI_POINTS || !isfinite(p->spatial_scale))
         return node_error(g, n, "output %lldx%lld, sampling ratio %lld or scale %g is out of range",
                           (long long)p->out_h, (long long)p->out_w, (long long)p->sampling_ratio,
                           p->spatial_scale);

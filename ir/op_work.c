@@ -102,7 +102,6 @@ static double lrn(const Node *n)
  * region's first coordinate on the axis. Regions that are not known may be as wide as any. */
 static double bin_points(const Node *n, int corner, int64_t bins)
 {
-    static const double any = 1 << 16;
     const RoiParams *p = &n->params.roi;
     const Tensor *rois = n->in[1]->constant;
     double most = 1;
@@ -113,7 +112,7 @@ static double bin_points(const Node *n, int corner, int64_t bins)
             tensor_get_f64(rois, 4 * i + corner + 2) - tensor_get_f64(rois, 4 * i + corner);
         most = fmax(most, ceil(length * p->spatial_scale / (double)bins));
     }
-    return rois ? fmin(most, any) : any;
+    return rois ? fmin(most, ROI_POINTS) : ROI_POINTS;
 }
 
 static double roi_align(const Node *n)

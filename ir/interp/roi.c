@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-enum { MAX_POINTS = 1 << 16 }; /* a side of a bin; wider ones are refused */
-
 /* ---- RoiAlign ---- */
 
 /* One axis of a region: where its bins start, how wide they are, how many points each has. */
@@ -25,7 +23,7 @@ static Bins bins_make(const RoiParams *p, double from, double to, int64_t out)
     double width = length / (double)out;
     int64_t points = p->sampling_ratio;
     if (points == 0)
-        points = width > 0 ? (int64_t)fmin(ceil(width), MAX_POINTS) : 0;
+        points = width > 0 ? (int64_t)fmin(ceil(width), ROI_POINTS) : 0;
     return (Bins){start, width, points};
 }
 
@@ -95,8 +93,6 @@ bool interp_roi_align(InterpCall *c)
         interp_load(c->in[1], 4 * r, 4, roi);
         Bins bx = bins_make(p, roi[0], roi[2], p->out_w);
         Bins by = bins_make(p, roi[1], roi[3], p->out_h);
-        if (bx.points >= MAX_POINTS || by.points >= MAX_POINTS)
-            return interp_error(c, "region %lld is too large", (long long)r);
         for (int64_t ch = 0; ch < xs->dim[1]; ch++)
             for (int64_t i = 0; i < p->out_h * p->out_w; i++) {
                 double y = bin_value(p, x + (batch * xs->dim[1] + ch) * image, xs, &by, &bx,

@@ -2,7 +2,9 @@
  *
  * Comes in: X [N,C,(D,)H,W] and the grid [N,…,axes], whose coordinates run x, y (, z). Goes out:
  * [N,C,…]. Holds: coordinates become pixels in the grid's own precision, so that nearest mode
- * meets the same ties as ONNX does; weights and sums are in double. */
+ * meets the same ties as ONNX does; weights and sums are in double. An infinite coordinate is
+ * beyond the image, NaN nowhere: with padding of zeros both give 0, with that of the border NaN is
+ * the first pixel, and so is, where there is no mirror image, either. */
 #include "ir/interp/values.h"
 
 #include <math.h>
@@ -45,7 +47,7 @@ static double padded(const SampleParams *p, double x, int64_t extent)
 {
     double last = (double)(extent - 1), lo = p->align_corners ? 0 : -0.5;
     double hi = p->align_corners ? last : last + 0.5;
-    if (isnan(x))
+    if (isnan(x) || (isinf(x) && p->padding == SAMPLE_REFLECTION))
         return p->padding == SAMPLE_ZEROS ? -10 : 0; /* nowhere */
     if (p->padding == SAMPLE_BORDER && (x < lo || x > hi))
         return x < 0 ? 0 : last;

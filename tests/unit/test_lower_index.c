@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 static const DType types[] = {DT_F32, DT_F64, DT_F16, DT_BF16, DT_I8,  DT_U8,  DT_I16,
                               DT_U16, DT_I32, DT_U32, DT_I64,  DT_U64, DT_BOOL};
@@ -204,6 +205,37 @@ static void deform_columns(NodeCase *c, uint64_t seed)
     node_case_node(c, OP_DeformColumns, 1)->params.conv = p;
 }
 
+/* Coordinates that are not finite, or far away, beside others that are. */
+static void grid_sample_far(NodeCase *c, uint64_t seed)
+{
+    static const double far[] = {NAN, INFINITY, -INFINITY, 0.3, -0.9, 40, -17.25};
+    enum { FAR = sizeof far / sizeof *far };
+    const int64_t dims[] = {1, 2, 4, 5}, grid[] = {1, FAR, FAR, 2};
+    Shape s = shape_make(4, grid);
+    Tensor *points = tensor_new(c->arena, float_type(seed), &s);
+    for (int i = 0; i < FAR * FAR; i++) {
+        tensor_set_f64(points, 2 * i, far[i % FAR]);
+        tensor_set_f64(points, 2 * i + 1, far[i / FAR]);
+    }
+    node_case_input(c, float_type(seed), 4, dims, 0, NULL, false);
+    node_case_input(c, float_type(seed), 4, grid, 0, points->data, false);
+    node_case_node(c, OP_GridSample, 1)->params.sample =
+        (SampleParams){(ResizeMode)(seed % 3), (SamplePadding)(seed / 3 % 3), seed / 9 % 2};
+}
+
+/* Bins wider than there are points, and corners that are not finite. */
+static void roi_align_far(NodeCase *c, uint64_t seed)
+{
+    static const float corners[] = {1,   0.3F, 5000.7F, 3,        0, 0,   INFINITY, 3,
+                                    NAN, 0,    4,       INFINITY, 2, -30, 3,        1e30F};
+    const int64_t dims[] = {1, 1, 6, 7}, rois[] = {4, 4}, n = 4, batch[] = {0, 0, 0, 0};
+    node_case_f32(c, 4, dims, 0);
+    node_case_input(c, DT_F32, 2, rois, 0, corners, false);
+    node_case_input(c, DT_I64, 1, &n, 0, batch, false);
+    node_case_node(c, OP_RoiAlign, 1)->params.roi =
+        (RoiParams){.half_pixel = seed % 2, .out_h = 1, .out_w = 1, .spatial_scale = 1};
+}
+
 static void roi_align(NodeCase *c, uint64_t seed)
 {
     int64_t dims[] = {2, 1 + (int64_t)seed % 10, 6, 7}, rois[] = {3, 4}, n = 3, batch[] = {0, 1, 1};
@@ -268,28 +300,33 @@ static void range(NodeCase *c, uint64_t seed)
     node_case_node(c, OP_Range, 1);
 }
 
-/* Each operator with the tolerance of its arithmetic. */
+/* Each operator with the tolerance of its arithmetic and the number of its cases. */
+enum { MANY = 66 };
+
 static const struct {
     void (*make)(NodeCase *c, uint64_t seed);
     double tolerance;
+    uint64_t seeds;
 } cases[] = {
-    {tile, 0},
-    {depth_to_space, 0},
-    {space_to_depth, 0},
-    {reverse_sequence, 0},
-    {trilu, 0},
-    {one_hot, 0},
-    {gather_elements, 0},
-    {gather_nd, 0},
-    {eye_like, 0},
-    {range, 1e-6},
-    {scatter_nd, 1e-2},
-    {scatter_elements, 1e-2},
-    {roi_align, 1e-4},
-    {max_roi_pool, 0},
-    {col2im, 1e-5},
-    {grid_sample, 1e-3},
-    {deform_columns, 1e-4},
+    {tile, 0, MANY},
+    {depth_to_space, 0, MANY},
+    {space_to_depth, 0, MANY},
+    {reverse_sequence, 0, MANY},
+    {trilu, 0, MANY},
+    {one_hot, 0, MANY},
+    {gather_elements, 0, MANY},
+    {gather_nd, 0, MANY},
+    {eye_like, 0, MANY},
+    {range, 1e-6, MANY},
+    {scatter_nd, 1e-2, MANY},
+    {scatter_elements, 1e-2, MANY},
+    {roi_align, 1e-4, MANY},
+    {max_roi_pool, 0, MANY},
+    {col2im, 1e-5, MANY},
+    {grid_sample, 1e-3, MANY},
+    {deform_columns, 1e-4, MANY},
+    {roi_align_far, 2e-3, 2},
+    {grid_sample_far, 1e-4, 18},
 };
 
 static void test_against_the_interpreter(void **state)
@@ -297,7 +334,7 @@ static void test_against_the_interpreter(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (int t = 0; node_case_targets[t]; t++)
-            for (uint64_t seed = 1; seed <= 66; seed++) {
+            for (uint64_t seed = 1; seed <= cases[i].seeds; seed++) {
                 NodeCase c;
                 node_case_open(&c, node_case_targets[t], seed);
                 cases[i].make(&c, seed);

@@ -184,7 +184,7 @@ static const struct {
      "{ y = RoiAlign<output_height=64, output_width=64, sampling_ratio=1000>(x, r, b) }"},
     {OP_RoiAlign, "g (float q) => (float[] y) <float[1,1,4,4] x = {random 1 1},"
                   " float[1,4] r = {0, 0, 65000, 65000}, int64[1] b = {0}>"
-                  "{ y = RoiAlign(x, r, b) }"},
+                  "{ y = RoiAlign<output_height=64, output_width=64>(x, r, b) }"},
     {OP_MaxRoiPool,
      "g (float q) => (float[] y) <float[1,1,512,512] x = {random 1 1},"
      " float[4096,5] r = {random 2 1}> { y = MaxRoiPool<pooled_shape=[1,1]>(x, r) }"},
