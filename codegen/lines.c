@@ -87,7 +87,7 @@ KExpr *lines_get(Lines *l, const KReg *reg)
 
 void lines_set(Lines *l, const KReg *reg, KExpr *x)
 {
-    int order[LINES_LANES];
+    int order[MAX_LANES];
     if (l->vectors_along && l->active < l->lanes) {
         for (int i = 0; i < l->lanes; i++)
             order[i] = i < l->active ? i : l->lanes + i;

@@ -12,7 +12,7 @@
 
 #include "codegen/nest.h"
 
-enum { LINES_WIDTH = 4, LINES_LANES = 64 };
+enum { LINES_WIDTH = 4 };
 
 typedef struct Lines {
     Lower *lw;

@@ -7,8 +7,6 @@
 #include "codegen/channels.h"
 #include "ir/ops.h"
 
-enum { MAX_LANES = 64 };
-
 /* ---- blocked ---- */
 
 typedef struct Blocks {
@@ -21,11 +19,6 @@ typedef struct Blocks {
     int64_t block, pixels;
     Affine image, pixel;
 } Blocks;
-
-static int64_t blocks_of(const Value *v, int64_t block)
-{
-    return (v->shape.dim[1] + block - 1) / block;
-}
 
 /* The element at which a block of a value's channels begins, at the current pixel. */
 static Affine block_at(const Blocks *k, const Value *v, int64_t number)

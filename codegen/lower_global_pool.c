@@ -64,7 +64,7 @@ static void emit_blocks(Global *g, const Value *in, const Value *out, int64_t lo
                         int active)
 {
     KBuilder *b = g->b;
-    int64_t block = in->layout.block, blocks = (in->shape.dim[1] + block - 1) / block;
+    int64_t block = in->layout.block, blocks = blocks_of(in, block);
     bool plain = out->layout.block <= 1;
     int depth = 0;
     Affine n = nest_loop(b, "n", in->shape.dim[0], 1, &depth);

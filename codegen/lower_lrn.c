@@ -7,8 +7,6 @@
 
 #include <float.h>
 
-enum { MAX_LANES = 64 };
-
 typedef struct Lrn {
     Lower *lw;
     KBuilder *b;

@@ -121,20 +121,11 @@ static void group_space(const Node *n, Nest *nest)
                    .extent = {s->dim[0], groups, channels, shape_range_numel(s, 2, s->rank)}};
 }
 
-static void row_major(const Nest *nest, int64_t *stride)
-{
-    int64_t step = 1;
-    for (int i = nest->rank - 1; i >= 0; i--) {
-        stride[i] = step;
-        step *= nest->extent[i];
-    }
-}
-
 static void open_groups(Lower *lw, const Node *n, Nest *nest, bool *along, Norm *s)
 {
     int64_t whole[NEST_AXES], each[NEST_AXES] = {0};
     group_space(n, nest);
-    row_major(nest, whole);
+    nest_row_major(nest, NULL, whole);
     bool by_group = n->in[1]->shape.dim[0] == nest->extent[1];
     each[1] = by_group ? 1 : nest->extent[2];
     each[2] = by_group ? 0 : 1;
@@ -168,13 +159,10 @@ static void open_instances(Lower *lw, const Node *n, Nest *nest, bool *along, No
 /* A result of LayerNormalization: one number a line. Returns its operand, -1 when not asked for. */
 static int statistic(Lower *lw, const Node *n, Nest *nest, const bool *along, int k)
 {
-    int64_t stride[NEST_AXES], step = 1;
+    int64_t stride[NEST_AXES];
     if (k >= n->n_out || n->out[k] == NULL)
         return -1;
-    for (int i = nest->rank - 1; i >= 0; i--) {
-        stride[i] = along[i] ? 0 : step;
-        step *= along[i] ? 1 : nest->extent[i];
-    }
+    nest_row_major(nest, along, stride);
     nest_strided(lw, nest, k == 1 ? "mean_out" : "deviation_out", n->out[k], 0, stride);
     return nest->n - 1;
 }

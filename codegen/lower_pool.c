@@ -245,7 +245,7 @@ bool lower_pool(Lower *lw, const Node *n)
     set_axes(&p, in, out);
     p.pixel = in->layout.block > 1 ? in->layout.block : 1;
     p.type = value_type(in, (int)p.pixel);
-    int64_t planes = in->shape.dim[0] * ((in->shape.dim[1] + p.pixel - 1) / p.pixel);
+    int64_t planes = in->shape.dim[0] * blocks_of(in, p.pixel);
     const char *op = n->op == OP_MaxPool ? "maxpool" : n->op == OP_LpPool ? "lppool" : "avgpool";
     const char *dims = dims_str(lw->arena, &in->shape, 1), *window = window_text(lw->arena, &p);
     p.b = kb_new(lw->arena, lw->program->target,

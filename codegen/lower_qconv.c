@@ -94,22 +94,13 @@ static void add_products(QConv *q, Affine channel, const Affine *k, const Affine
     }
 }
 
-/* for name = 0 … trips - 1, or nothing but 0. */
-static Affine serial_loop(KBuilder *b, const char *name, int64_t trips, int *depth)
-{
-    if (trips <= 1)
-        return aff(0);
-    ++*depth;
-    return aff_var(kb_for(b, name, 0, trips, 1, KL_SERIAL));
-}
-
 /* The loop over the taps of axis `i`; returns the number of blocks opened. */
 static int open_taps(QConv *q, int i, const Segment *s, Affine *k, Affine *at)
 {
     static const char *const names[MAX_SPATIAL] = {"kz", "ky", "kx"};
     const Axis *a = &q->axis[i];
     int depth = 0;
-    *k = aff_addc(serial_loop(q->b, names[i], s->k_hi - s->k_lo, &depth), s->k_lo);
+    *k = aff_addc(nest_serial_loop(q->b, names[i], s->k_hi - s->k_lo, 1, &depth), s->k_lo);
     *at = window_at(a, q->o[i], *k);
     if (!a->guarded)
         return depth;
@@ -151,13 +142,12 @@ static void build_pixel(QConv *q, const Segment *x_segment)
     for (int i = 0; i < MAX_SPATIAL - 1; i++)
         none = none || q->axis[i].seg->k_hi <= q->axis[i].seg->k_lo;
     if (!none) {
-        Affine channel = serial_loop(b, "c", q->channels, &depth);
+        Affine channel = nest_serial_loop(b, "c", q->channels, 1, &depth);
         for (int i = 0; i < MAX_SPATIAL; i++)
             depth +=
                 open_taps(q, i, i == MAX_SPATIAL - 1 ? x_segment : q->axis[i].seg, &k[i], &at[i]);
         add_products(q, channel, k, at);
-        for (; depth > 0; depth--)
-            kb_end(b);
+        nest_close(b, &depth, 0);
     }
     store_tile(q);
 }

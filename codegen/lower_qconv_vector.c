@@ -165,23 +165,15 @@ static void add_row(QVector *q, int vectors, Affine row, Affine w_at)
     }
 }
 
-static Affine serial_loop(KBuilder *b, const char *name, int64_t trips, int *depth)
-{
-    if (trips <= 1)
-        return aff(0);
-    ++*depth;
-    return aff_var(kb_for(b, name, 0, trips, 1, KL_SERIAL));
-}
-
 /* All products of a tile whose first column is `column`. */
 static void add_products(QVector *q, int vectors, Affine column)
 {
     KBuilder *b = q->b;
     const QConvScratch *s = q->s;
     int depth = 0;
-    Affine c = serial_loop(b, "c", q->o.channels, &depth);
-    Affine kz = serial_loop(b, "kz", s->kernel[0], &depth);
-    Affine ky = serial_loop(b, "ky", s->kernel[1], &depth);
+    Affine c = nest_serial_loop(b, "c", q->o.channels, 1, &depth);
+    Affine kz = nest_serial_loop(b, "kz", s->kernel[0], 1, &depth);
+    Affine ky = nest_serial_loop(b, "ky", s->kernel[1], 1, &depth);
     Affine plane = aff_add(aff_mul(q->n, q->o.x->shape.dim[1]), aff_mul(q->group, q->o.channels));
     plane = aff_add(plane, c);
     Affine z = aff_add(aff_mul(q->at[0], s->stride[0]), aff_mul(kz, s->dilation[0]));
@@ -191,8 +183,7 @@ static void add_products(QVector *q, int vectors, Affine column)
     Affine w = aff_add(aff_mul(q->map, q->o.channels), c);
     w = aff_add(aff_mul(aff_add(aff_mul(w, s->kernel[0]), kz), s->kernel[1]), ky);
     add_row(q, vectors, row, aff_mul(w, s->kernel[2]));
-    for (; depth > 0; depth--)
-        kb_end(b);
+    nest_close(b, &depth, 0);
 }
 
 /* ---- results ---- */
@@ -266,14 +257,13 @@ static void build(QVector *q)
     q->group = nest_loop(b, "g", q->node->params.conv.group, 1, &depth);
     Affine tile = nest_loop(b, "m", q->o.maps, q->tile, &depth);
     q->map = aff_add(aff_mul(q->group, q->o.maps), tile);
-    q->at[0] = serial_loop(b, "oz", s->out[0], &depth); /* they share the row of results */
-    q->at[1] = serial_loop(b, "oy", s->out[1], &depth);
+    q->at[0] = nest_serial_loop(b, "oz", s->out[0], 1, &depth); /* they share the row of results */
+    q->at[1] = nest_serial_loop(b, "oy", s->out[1], 1, &depth);
     if (whole > 0) {
         int inner = 0;
-        Affine v = serial_loop(b, "v", whole / q->vectors, &inner);
+        Affine v = nest_serial_loop(b, "v", whole / q->vectors, 1, &inner);
         build_tile(q, q->vectors, aff_mul(v, (int64_t)q->vectors * s->lanes));
-        for (; inner > 0; inner--)
-            kb_end(b);
+        nest_close(b, &inner, 0);
     }
     if (whole < vectors)
         build_tile(q, (int)(vectors - whole), aff(whole * s->lanes));

@@ -182,16 +182,6 @@ static void mark_axes(const Node *n, bool along[NEST_AXES])
         along[p->axes[i]] = true;
 }
 
-/* Strides of the result over the axes of the input: 0 along lines. */
-static void result_strides(const Shape *in, const bool *along, int64_t *stride)
-{
-    int64_t step = 1;
-    for (int i = in->rank - 1; i >= 0; i--) {
-        stride[i] = along[i] ? 0 : step;
-        step *= along[i] ? 1 : in->dim[i];
-    }
-}
-
 bool lower_reduce(Lower *lw, const Node *n)
 {
     const Value *in = n->in[0], *out = n->out[0];
@@ -209,8 +199,8 @@ bool lower_reduce(Lower *lw, const Node *n)
     bool along[NEST_AXES];
     int64_t stride[NEST_AXES];
     mark_axes(n, along);
-    result_strides(&in->shape, along, stride);
     nest_space(&nest, in);
+    nest_row_major(&nest, along, stride);
     nest_strided(lw, &nest, "out", out, 0, stride);
     nest_operand(lw, &nest, in, "in", in);
     const char *dims = dims_str(lw->arena, &in->shape, 0),

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-enum { MAX_LANES = 64 };
-
 typedef struct Softmax {
     Lower *lw;
     KBuilder *b;

@@ -13,8 +13,6 @@
 
 #include <math.h>
 
-enum { MAX_LANES = 64 };
-
 typedef struct TopK {
     KBuilder *b;
     const LineParams *p;

@@ -29,9 +29,19 @@ const char *dims_str(Arena *a, const Shape *s, int first)
 
 /* ---- spaces and operands ---- */
 
-static int64_t blocks_of(const Value *v)
+int64_t blocks_of(const Value *v, int64_t block)
 {
-    return (v->shape.dim[1] + v->layout.block - 1) / v->layout.block;
+    return (v->shape.dim[1] + block - 1) / block;
+}
+
+void nest_row_major(const Nest *nest, const bool *along, int64_t *stride)
+{
+    int64_t step = 1;
+    for (int i = nest->rank - 1; i >= 0; i--) {
+        bool moves = along == NULL || !along[i];
+        stride[i] = moves ? step : 0;
+        step *= moves ? nest->extent[i] : 1;
+    }
 }
 
 void nest_space(Nest *nest, const Value *v)
@@ -40,7 +50,7 @@ void nest_space(Nest *nest, const Value *v)
     for (int i = 0; i < v->shape.rank; i++)
         nest->extent[i] = v->shape.dim[i];
     if (v->layout.block > 1) {
-        nest->extent[1] = blocks_of(v);
+        nest->extent[1] = blocks_of(v, v->layout.block);
         nest->extent[nest->rank++] = v->layout.block;
     }
 }
@@ -73,7 +83,7 @@ static void blocked_strides(const Value *space, const Value *v, int64_t *stride)
     int rank = v->shape.rank;
     int64_t step = v->layout.block;
     for (int i = rank - 1; i >= 0; i--) {
-        int64_t extent = i == 1 ? blocks_of(v) : v->shape.dim[i];
+        int64_t extent = i == 1 ? blocks_of(v, v->layout.block) : v->shape.dim[i];
         stride[i] = v->shape.dim[i] == 1 ? 0 : step;
         step *= extent;
     }

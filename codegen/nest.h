@@ -10,6 +10,9 @@
 
 #include "codegen/lower.h"
 
+/* No target has wider vectors. */
+enum { MAX_LANES = 64 };
+
 enum { NEST_AXES = 2 * MAX_RANK, NEST_OPERANDS = MAX_KERNEL_BUFFERS };
 
 typedef struct NestOperand {
@@ -61,6 +64,13 @@ void nest_collapse(Nest *nest);
 
 /* Takes an axis out, with its extent and strides. */
 void nest_remove_axis(Nest *nest, int axis);
+
+/* Row-major strides over the nest's axes; of a result that has one element a line, 0 along[…] the
+ * lines (NULL: there are none). */
+void nest_row_major(const Nest *nest, const bool *along, int64_t *stride);
+
+/* Blocks of `block` channels that a value has, the last one perhaps not full. */
+int64_t blocks_of(const Value *v, int64_t block);
 
 /* Splits the channel tail off a blocked space of `v`: *tail gets the nest of the last channel
  * block with only its valid lanes (false: there is none), `nest` keeps the full blocks. */
