@@ -105,11 +105,27 @@ Tensor **backend_outputs(Cli *c, const Graph *g)
     return out;
 }
 
-/* The compiled code takes bare pointers. */
 static int run_compiled(const Backend *b, const void **in, void **out)
 {
     return b->kind == BACKEND_JIT ? jit_run(b->jit, in, out, b->scratch)
                                   : c_module_run(b->module, in, out, b->scratch);
+}
+
+/* What compiled code takes of tensors: their bare pointers. */
+static const void **data_of(Arena *a, const Tensor *const *t, int n)
+{
+    const void **data = ARENA_ARRAY(a, const void *, n);
+    for (int i = 0; i < n; i++)
+        data[i] = t[i]->data;
+    return data;
+}
+
+static void **writable_data_of(Arena *a, Tensor **t, int n)
+{
+    void **data = ARENA_ARRAY(a, void *, n);
+    for (int i = 0; i < n; i++)
+        data[i] = t[i]->data;
+    return data;
 }
 
 bool backend_run(Cli *c, const Backend *b, const Tensor *const *in, Tensor **out)
@@ -117,14 +133,23 @@ bool backend_run(Cli *c, const Backend *b, const Tensor *const *in, Tensor **out
     const Graph *g = b->graph;
     if (b->kind == BACKEND_INTERP)
         return interp_run(g, c->arena, in, out, NULL, NULL);
-    const void **in_data = ARENA_ARRAY(c->arena, const void *, g->n_inputs);
-    void **out_data = ARENA_ARRAY(c->arena, void *, g->n_outputs);
-    for (int i = 0; i < g->n_inputs; i++)
-        in_data[i] = in[i]->data;
-    for (int i = 0; i < g->n_outputs; i++)
-        out_data[i] = out[i]->data;
-    int status = run_compiled(b, in_data, out_data);
+    const void **in_data = data_of(c->arena, in, g->n_inputs);
+    int status = run_compiled(b, in_data, writable_data_of(c->arena, out, g->n_outputs));
     if (status != 0)
         return diag_error(&c->diag, "%s: the compiled network returned %d", b->label, status);
     return true;
+}
+
+void backend_run_calls(Cli *c, const Backend *b, const Program *p, const Tensor *const *in,
+                       Tensor **out, double *seconds)
+{
+    const void **in_data = data_of(c->arena, in, b->graph->n_inputs);
+    void **out_data = writable_data_of(c->arena, out, b->graph->n_outputs);
+    double before = cli_seconds();
+    for (int i = 0; i < p->n_calls; i++) {
+        jit_run_call(b->jit, i, in_data, out_data, b->scratch);
+        double now = cli_seconds();
+        seconds[i] = now - before;
+        before = now;
+    }
 }

@@ -34,4 +34,8 @@ Tensor **backend_outputs(Cli *c, const Graph *g);
  * diagnostic. */
 bool backend_run(Cli *c, const Backend *b, const Tensor *const *in, Tensor **out);
 
+/* One run of BACKEND_JIT, call by call: seconds[i] becomes the time of the program's i-th call. */
+void backend_run_calls(Cli *c, const Backend *b, const Program *p, const Tensor *const *in,
+                       Tensor **out, double *seconds);
+
 #endif

@@ -1,8 +1,10 @@
 /* `cnncc bench MODEL.onnx`: the time of a run.
  *
  * Two warm-up runs, then N measured ones on the same random input; median and minimum are printed
- * with the rate of multiply-adds (counted as two operations each). Nothing is asserted. */
+ * with the rate of multiply-adds (counted as two operations each). --per-node then times every node
+ * (driver/bench_nodes.c). Nothing is asserted. */
 #include "driver/backend.h"
+#include "driver/bench_nodes.h"
 #include "driver/json.h"
 #include "driver/tensors.h"
 
@@ -29,13 +31,8 @@ static int64_t choose_runs(const Cli *c, double one)
     return n < 3 ? 3 : n > 1001 ? 1001 : (int64_t)n | 1;
 }
 
-static bool measure(Cli *c, const Backend *b, const Graph *g, Figures *f)
+static bool measure(Cli *c, const Backend *b, const Tensor *const *in, Tensor **out, Figures *f)
 {
-    Random random = {(uint64_t)c->o->seed};
-    const Tensor **in = ARENA_ARRAY(c->arena, const Tensor *, g->n_inputs);
-    Tensor **out = backend_outputs(c, g);
-    if (!inputs_read(c, g, &random, in))
-        return false;
     double one = 0;
     for (int i = 0; i < 2; i++) {
         double start = seconds_now();
@@ -97,11 +94,22 @@ int cmd_bench(Cli *c)
         backend_find(c->o->backend, strlen(c->o->backend), &kind);
     Backend *b = kind == BACKEND_INTERP ? backend_interp(c, built.graph)
                                         : backend_compiled(c, kind, built.program, NULL);
+    if (b == NULL)
+        return cli_failed(c);
+    if (c->o->per_node && kind != BACKEND_JIT) {
+        usage_error(&c->diag, "bench --per-node needs --backend jit");
+        return cli_failed(c);
+    }
+    Random random = {(uint64_t)c->o->seed};
+    const Tensor **in = ARENA_ARRAY(c->arena, const Tensor *, built.graph->n_inputs);
+    Tensor **out = backend_outputs(c, built.graph);
     Figures f = {0};
     for (int i = 0; i < built.graph->n_nodes; i++)
         f.macs += built.graph->nodes[i]->plan.macs;
-    if (b == NULL || !measure(c, b, built.graph, &f))
+    if (!inputs_read(c, built.graph, &random, in) || !measure(c, b, in, out, &f))
         return cli_failed(c);
     print_figures(c, b, &built, &f);
+    if (c->o->per_node && !c->o->json)
+        bench_nodes(c, b, built.program, in, out, f.runs);
     return STATUS_OK;
 }

@@ -6,28 +6,11 @@
 #include "driver/cli.h"
 #include "driver/explain.h"
 #include "driver/json.h"
+#include "driver/table.h"
 #include "ir/ops.h"
 #include "ir/text.h"
 
 #include <string.h>
-
-/* "Conv+Add+Relu": the node and what was fused into it. */
-static const char *op_text(Arena *a, const Node *n)
-{
-    char *text = arena_strdup(a, op_info(n->op)->name);
-    for (int i = 0; i < n->n_epilogue; i++)
-        text = arena_printf(a, "%s+%s", text, op_info(n->epilogue[i].op)->name);
-    return text;
-}
-
-/* "13x2", with Winograd's output tile behind it: "6x4 F4". */
-static const char *tile_text(Arena *a, const Plan *p)
-{
-    if (p->tile_m == 0 && p->tile_n == 0)
-        return "-";
-    const char *winograd = p->tile_out ? arena_printf(a, " F%d", p->tile_out) : "";
-    return arena_printf(a, "%dx%d%s", p->tile_m, p->tile_n, winograd);
-}
 
 /* Where the first output lies: "arena+4096", "output 0". */
 static const char *place_text(Arena *a, const Value *v)
@@ -49,9 +32,9 @@ static const char *place_text(Arena *a, const Value *v)
 /* "winograd 14x2 F4 1.207 (412 us, 3e-06)" */
 static const char *candidate_text(Arena *a, const Candidate *x)
 {
-    Plan p = {.tile_m = x->tile_m, .tile_n = x->tile_n, .tile_out = x->tile_out};
     Text t = text_new(a);
-    text_add(&t, "%s %s %.3f", algo_name(x->algo), tile_text(a, &p), 1e-6 * x->cycles);
+    text_add(&t, "%s %s %.3f", algo_name(x->algo), tile_text(a, x->tile_m, x->tile_n, x->tile_out),
+             1e-6 * x->cycles);
     if (x->microseconds > 0)
         text_add(&t, " %.0f us", x->microseconds);
     if (x->error > 0)
@@ -79,11 +62,20 @@ static void print_json_candidates(const Plan *p)
     printf("],");
 }
 
-static void print_json_row(Arena *a, const Node *n, bool last)
+/* The function that computes the node; the first one where there are several, "-" for a view. */
+static const char *kernel_text(const Program *p, const Node *n)
+{
+    for (int i = 0; i < p->n_calls; i++)
+        if (p->calls[i].node == n)
+            return p->calls[i].kernel->name;
+    return "-";
+}
+
+static void print_json_row(Arena *a, const Program *program, const Node *n, bool last)
 {
     const Value *v = n->n_out > 0 ? n->out[0] : NULL;
     const Plan *p = &n->plan;
-    printf("  {\"op\": \"%s\", \"name\": ", op_text(a, n));
+    printf("  {\"op\": \"%s\", \"name\": ", fused_op_text(a, n));
     json_string(stdout, n->name);
     printf(", \"id\": %d, \"shape\": %s, \"block\": %d,", n->id, v ? shape_str(a, &v->shape) : "[]",
            v ? v->layout.block : 0);
@@ -92,14 +84,15 @@ static void print_json_row(Arena *a, const Node *n, bool last)
     print_json_candidates(p);
     printf(" \"macs\": %lld, \"place\": \"%s\", \"bytes\": %lld,", (long long)p->macs,
            place_text(a, v), (long long)(v ? value_physical_bytes(v) : 0));
-    printf(" \"scratch\": %lld, \"scratch_offset\": %lld, \"why\": ", (long long)p->scratch_bytes,
-           (long long)p->scratch_offset);
+    printf(" \"scratch\": %lld, \"scratch_offset\": %lld, \"kernel\": \"%s\", \"why\": ",
+           (long long)p->scratch_bytes, (long long)p->scratch_offset, kernel_text(program, n));
     json_string(stdout, p->why ? p->why : "");
     printf("}%s\n", last ? "" : ",");
 }
 
-static void print_json(const Cli *c, const Graph *g, const Totals *t)
+static void print_json(const Cli *c, const Program *p, const Totals *t)
 {
+    const Graph *g = p->graph;
     printf("{\"model\": ");
     json_string(stdout, c->o->model);
     printf(", \"target\": \"%s\",\n \"macs\": %lld, \"parameters\": %lld, \"arena\": %lld, "
@@ -107,68 +100,45 @@ static void print_json(const Cli *c, const Graph *g, const Totals *t)
            g->target->name, (long long)t->macs, (long long)g->n_parameters,
            (long long)g->arena_bytes, (long long)t->bound);
     for (int i = 0; i < g->n_nodes; i++)
-        print_json_row(c->arena, g->nodes[i], i + 1 == g->n_nodes);
+        print_json_row(c->arena, p, g->nodes[i], i + 1 == g->n_nodes);
     printf(" ]}\n");
 }
 
-enum { N_COLUMNS = 12 };
+static const Column columns[] = {
+    {"#", true},          {"op", false},     {"name", false},   {"shape", false}, {"layout", false},
+    {"algorithm", false}, {"tile", false},   {"lanes", true},   {"MMACs", true},  {"place", false},
+    {"bytes", true},      {"scratch", true}, {"kernel", false}, {"why", false},
+};
 
-static const char *const titles[N_COLUMNS] = {"#",      "op",        "name",  "shape",
-                                              "layout", "algorithm", "tile",  "lanes",
-                                              "MMACs",  "place",     "bytes", "scratch"};
+enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
-/* The cells of one node; "why" follows behind the columns. */
-static void fill_row(Arena *a, const Node *n, const char *cell[N_COLUMNS])
+static void fill_row(Arena *a, const Program *program, const Node *n, const char **cell)
 {
     const Value *v = n->n_out > 0 ? n->out[0] : NULL;
     const Plan *p = &n->plan;
     cell[0] = n->id >= 0 ? arena_printf(a, "%d", n->id) : "-";
-    cell[1] = op_text(a, n);
+    cell[1] = fused_op_text(a, n);
     cell[2] = n->name;
     cell[3] = v ? shape_str(a, &v->shape) : "-";
     cell[4] = v && v->layout.block > 1 ? arena_printf(a, "c%d", v->layout.block) : "plain";
     cell[5] = algo_name(p->algo);
-    cell[6] = tile_text(a, p);
+    cell[6] = tile_text(a, p->tile_m, p->tile_n, p->tile_out);
     cell[7] = p->lanes ? arena_printf(a, "%d", p->lanes) : "-";
     cell[8] = arena_printf(a, "%.3f", 1e-6 * (double)p->macs);
     cell[9] = place_text(a, v);
     cell[10] = arena_printf(a, "%lld", (long long)(v ? value_physical_bytes(v) : 0));
     cell[11] = arena_printf(a, "%lld", (long long)p->scratch_bytes);
+    cell[12] = kernel_text(program, n);
+    cell[13] = p->why ? p->why : "";
 }
 
-/* Control characters would break the table (names come from the model). */
-static const char *printable(Arena *a, const char *s)
+static void print_table(const Cli *c, const Program *p)
 {
-    char *copy = arena_strdup(a, s);
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    return copy;
-}
-
-static void print_table(const Cli *c, const Graph *g)
-{
-    Arena *a = c->arena;
-    const char *(*rows)[N_COLUMNS] = arena_array(a, (size_t)g->n_nodes + 1, sizeof *rows);
-    int width[N_COLUMNS] = {0};
-    memcpy(rows[0], titles, sizeof titles);
-    for (int r = 0; r <= g->n_nodes; r++) {
-        if (r > 0)
-            fill_row(a, g->nodes[r - 1], rows[r]);
-        for (int k = 0; k < N_COLUMNS; k++) {
-            rows[r][k] = printable(a, rows[r][k]);
-            int n = (int)strlen(rows[r][k]);
-            width[k] = n > width[k] ? n : width[k];
-        }
-    }
-    for (int r = 0; r <= g->n_nodes; r++) {
-        const char *why = r == 0 ? "why" : g->nodes[r - 1]->plan.why;
-        for (int k = 0; k < N_COLUMNS; k++) {
-            bool number = k == 0 || k == 7 || k == 8 || k >= 10;
-            printf(number ? "%*s  " : "%-*s  ", width[k], rows[r][k]);
-        }
-        printf("%s\n", why ? why : "");
-    }
+    const Graph *g = p->graph;
+    const char **cells = ARENA_ARRAY(c->arena, const char *, g->n_nodes *N_COLUMNS + 1);
+    for (int i = 0; i < g->n_nodes; i++)
+        fill_row(c->arena, p, g->nodes[i], cells + (ptrdiff_t)i * N_COLUMNS);
+    table_print(c->arena, columns, N_COLUMNS, cells, g->n_nodes);
 }
 
 /* One line a convolution: what the plan chose from, the chosen one first. */
@@ -203,10 +173,10 @@ int cmd_explain(Cli *c)
     for (int i = 0; i < g->n_nodes; i++)
         t.macs += g->nodes[i]->plan.macs;
     if (c->o->json) {
-        print_json(c, g, &t);
+        print_json(c, built.program, &t);
         return STATUS_OK;
     }
-    print_table(c, g);
+    print_table(c, built.program);
     print_candidates(g);
     printf("\n%.3f GMAC, %lld parameters, arena %lld bytes, lower bound %lld bytes, %d layers, "
            "%d kernels, target %s\n",

@@ -77,8 +77,9 @@ static const Option options[] = {
      "tolerance as a part of each expected element (default 0)"},
     {"atol", 0, OPT_AMOUNT, CMD_VERIFY, FIELD(atol), "A",
      "absolute tolerance (default 0); the three are added"},
-    {"per-node", 0, OPT_FLAG, CMD_VERIFY, FIELD(per_node), NULL,
-     "compare every intermediate value and name the first node that differs"},
+    {"per-node", 0, OPT_FLAG, CMD_VERIFY | CMD_BENCH, FIELD(per_node), NULL,
+     "verify: compare every intermediate value and name the first node that differs;\n"
+     "bench: the time of every node, by the JIT"},
     {"seed", 0, OPT_SEED, CMD_VERIFY | CMD_BENCH, FIELD(seed), "N",
      "of the random inputs (default 1)"},
     {"runs", 0, OPT_COUNT, CMD_BENCH, FIELD(runs), "N",
