@@ -20,7 +20,7 @@ static bool need_data(Graph *g, const Node *n)
  * run again and again. */
 static bool require_steps(Graph *g, const Node *n)
 {
-    static const double most = 1 << 28;
+    static const double most = 1 << 24;
     double steps = op_work(g, n);
     return steps <= most ||
            node_error(g, n, "its size takes %.4g steps to find, the limit is %.4g", steps, most);
