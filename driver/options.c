@@ -53,7 +53,8 @@ static const Option options[] = {
     {"backend", 0, OPT_CHOICE, CMD_RUN, FIELD(backend), "interp|c|jit",
      "what runs the network (default: jit, or c where the JIT is not built in)"},
     {"backend", 0, OPT_STRING, CMD_VERIFY, FIELD(backend), "LIST",
-     "back ends to check, of interp, c, jit, with commas between (default: all)"},
+     "back ends to check, of interp, c, jit, with commas between (default: all);\n"
+     "a model in QDQ form is checked against its integers, and those against the model"},
     {"backend", 0, OPT_CHOICE, CMD_BENCH, FIELD(backend), "interp|c|jit",
      "what to measure (default: jit, or c where the JIT is not built in)"},
     {"cc", 0, OPT_LIST, ALL_BUILD, FIELD(compilers), "COMMAND",

@@ -91,6 +91,16 @@ static bool has_dequantize(const Graph *g)
     return false;
 }
 
+/* Those that are not compared are moved, or tables of two became one: both are exact. */
+static void print_agreement(const Steps *s)
+{
+    const char *others = "";
+    if (s->n > s->n_compared)
+        others = arena_printf(s->c->arena, "; %d more are merged", s->n - s->n_compared);
+    printf("ok: integers: %d quantised values are within one step of the model's own%s\n",
+           s->n_compared, others);
+}
+
 bool verify_integers(Cli *c, const PipelineOptions *p, const Graph *imported, int *n_wrong)
 {
     Steps s = {.c = c};
@@ -113,8 +123,7 @@ bool verify_integers(Cli *c, const PipelineOptions *p, const Graph *imported, in
         s.n_wrong += d.n_wrong > 0;
     }
     if (s.n_wrong == 0)
-        printf("ok: integers: %d quantised values are within one step of the model's own\n",
-               s.n_compared);
+        print_agreement(&s);
     *n_wrong += s.n_wrong;
     return true;
 }
