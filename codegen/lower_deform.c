@@ -44,7 +44,7 @@ static void make_taps(Deform *d, const Affine *k, const Affine *o, Affine from)
 static void emit(Deform *d, int64_t images, const int64_t *places)
 {
     KBuilder *b = d->s.b;
-    Affine k[MAX_SPATIAL], o[MAX_SPATIAL];
+    Affine k[MAX_SPATIAL] = {{0}}, o[MAX_SPATIAL] = {{0}};
     Affine image = nest_loop(b, "image", images, 1, &d->depth);
     Affine group = nest_loop(b, "group", d->group, 1, &d->depth);
     Affine tap = loop_axes(d, "k", d->w->kernel, k), place = loop_axes(d, "o", places, o);

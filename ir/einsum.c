@@ -54,7 +54,7 @@ static bool read_term(Parser *p, Term *t)
         if (t->n == MAX_TERM)
             return fail(p, "a term has too many letters");
         if (is_letter(*p->at)) {
-            t->letter[t->n++] = *p->at;
+            t->letter[t->n++] = (unsigned char)*p->at;
             continue;
         }
         if (strncmp(p->at, "...", 3) != 0)

@@ -180,7 +180,8 @@ static void grid_sample(NodeCase *c, uint64_t seed)
 /* Every second case has a mask; one group of offsets or two; images of one to three axes. */
 static void deform_columns(NodeCase *c, uint64_t seed)
 {
-    int axes = 1 + (int)(seed / 3 % 3), groups = 1 + (int)(seed / 2 % 2);
+    int axes = 1 + (int)(seed / 3 % 3);
+    int64_t groups = 1 + (int64_t)(seed / 2 % 2);
     int64_t dims[5] = {2, 4}, offset[5] = {2, groups * axes}, mask[5] = {2, groups};
     ConvParams p = {.w = {.n = axes}, .group = groups};
     for (int i = 0; i < MAX_SPATIAL; i++) {
