@@ -37,6 +37,13 @@ KExpr *quant_load(KBuilder *b, const QuantOperand *q, Affine at, int lanes)
     return kb_splat(b, kb_load(b, q->buf, one ? aff(0) : at, 1), lanes);
 }
 
+KExpr *quant_load_row(KBuilder *b, const QuantOperand *q, Affine at, int lanes, int active)
+{
+    if (q->buf == NULL || shape_numel(&q->v->shape) == 1)
+        return quant_load(b, q, at, lanes);
+    return kb_load_tail(b, q->buf, at, lanes, active);
+}
+
 bool quant_is_zero(const QuantOperand *q)
 {
     if (q->v == NULL)
@@ -51,6 +58,12 @@ bool quant_is_zero(const QuantOperand *q)
 KExpr *quant_minus(KBuilder *b, KExpr *x, const QuantOperand *q, Affine at)
 {
     return quant_is_zero(q) ? x : kb_bin(b, KO_SUB, x, quant_load(b, q, at, x->type.lanes));
+}
+
+KExpr *quant_minus_row(KBuilder *b, KExpr *x, const QuantOperand *q, Affine at, int active)
+{
+    KExpr *zero = quant_is_zero(q) ? NULL : quant_load_row(b, q, at, x->type.lanes, active);
+    return zero ? kb_bin(b, KO_SUB, x, zero) : x;
 }
 
 /* ---- factors ---- */
@@ -102,18 +115,34 @@ QuantFactor quant_factor_open(Lower *lw, KBuilder *k, const Value *const scale[3
     return f;
 }
 
+/* The factor where the scales are operands; `b` is the second scale. */
+static KExpr *computed_factor(KBuilder *k, const QuantFactor *f, Affine at_a, KExpr *b, int lanes)
+{
+    KExpr *e = quant_load(k, &f->a, at_a, lanes);
+    if (f->b.v)
+        e = kb_bin(k, KO_MUL, e, b);
+    if (f->alpha != 1)
+        e = kb_bin(k, KO_MUL, kb_f32(k, f->alpha, lanes), e);
+    return f->y.v ? kb_bin(k, KO_DIV, e, quant_load(k, &f->y, aff(0), lanes)) : e;
+}
+
 KExpr *quant_factor(KBuilder *k, const QuantFactor *f, Affine at_a, Affine at_b, int lanes)
 {
     if (f->buf)
         return kb_splat(k, kb_load(k, f->buf, at_b, 1), lanes);
     if (f->table)
         return kb_f32(k, tensor_get_f64(f->table, 0), lanes);
-    KExpr *e = quant_load(k, &f->a, at_a, lanes);
-    if (f->b.v)
-        e = kb_bin(k, KO_MUL, e, quant_load(k, &f->b, at_b, lanes));
-    if (f->alpha != 1)
-        e = kb_bin(k, KO_MUL, kb_f32(k, f->alpha, lanes), e);
-    return f->y.v ? kb_bin(k, KO_DIV, e, quant_load(k, &f->y, aff(0), lanes)) : e;
+    return computed_factor(k, f, at_a, quant_load(k, &f->b, at_b, lanes), lanes);
+}
+
+KExpr *quant_factor_row(KBuilder *k, const QuantFactor *f, Affine at_a, Affine at_b, int lanes,
+                        int active)
+{
+    if (f->buf)
+        return kb_load_tail(k, f->buf, at_b, lanes, active);
+    if (f->table)
+        return kb_f32(k, tensor_get_f64(f->table, 0), lanes);
+    return computed_factor(k, f, at_a, quant_load_row(k, &f->b, at_b, lanes, active), lanes);
 }
 
 /* ---- results ---- */

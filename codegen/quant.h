@@ -19,10 +19,15 @@ QuantOperand quant_operand(Lower *lw, KBuilder *b, const char *name, const Value
                            int *n_args);
 /* Element `at` (an operand of one element: that one) in every lane, as f32 or i32. */
 KExpr *quant_load(KBuilder *b, const QuantOperand *q, Affine at, int lanes);
+/* The elements from `at` on, one a lane, of which `active` exist; of an operand of one element:
+ * that one. */
+KExpr *quant_load_row(KBuilder *b, const QuantOperand *q, Affine at, int lanes, int active);
 /* Whether the operand is known to be 0 everywhere. */
 bool quant_is_zero(const QuantOperand *q);
 /* x - q[at], for i32 x. */
 KExpr *quant_minus(KBuilder *b, KExpr *x, const QuantOperand *q, Affine at);
+/* The same with the elements from `at` on, one a lane. */
+KExpr *quant_minus_row(KBuilder *b, KExpr *x, const QuantOperand *q, Affine at, int active);
 
 /* alpha * (a * b) / y of scales: what a sum of products of integers is multiplied with. b and y may
  * be absent (1). */
@@ -38,6 +43,9 @@ QuantFactor quant_factor_open(Lower *lw, KBuilder *k, const Value *const scale[3
                               Arg *args, int *n_args);
 /* The factor for element at_a of a and at_b of b, in every lane. */
 KExpr *quant_factor(KBuilder *k, const QuantFactor *f, Affine at_a, Affine at_b, int lanes);
+/* The factors for element at_a of a and the elements of b from at_b on, one a lane. */
+KExpr *quant_factor_row(KBuilder *k, const QuantFactor *f, Affine at_a, Affine at_b, int lanes,
+                        int active);
 
 /* The f32 `x` rounded to nearest even, plus the zero point, saturated to the type `t` of 8 or 16
  * bits: as i32. NaN becomes the least integer. `zero` is i32 or NULL. */
