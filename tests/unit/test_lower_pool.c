@@ -122,7 +122,8 @@ static void nan_case(const char *target, OpKind op, int block, bool indices)
     Tensor *x = tensor_new(c.arena, DT_F32, &s);
     for (int64_t i = 0; i < shape_numel(&s); i++) {
         bool all = i / 99 == 3 || i % 99 < 33, some = node_case_random(&c, 5) == 0 && i / 99 < 12;
-        tensor_set_f64(x, i, all || some ? NAN : i % 7 == 0 ? -INFINITY : node_case_random(&c, 9));
+        double number = node_case_random(&c, 9);
+        tensor_set_f64(x, i, all || some ? NAN : i % 7 == 0 ? -INFINITY : number);
     }
     node_case_input(&c, DT_F32, 4, dims, block, x->data, false);
     Node *node = node_case_node(&c, op, indices ? 2 : 1);
