@@ -215,7 +215,7 @@ static void grid_sample_far(NodeCase *c, uint64_t seed)
     Shape s = shape_make(4, grid);
     Tensor *points = tensor_new(c->arena, float_type(seed), &s);
     for (int64_t i = 0; i < FAR * FAR; i++) {
-        tensor_set_f64(points, 2 * i, far[i % FAR]);
+        tensor_set_f64(points, (int64_t)2 * i, far[i % FAR]);
         tensor_set_f64(points, 2 * i + 1, far[i / FAR]);
     }
     node_case_input(c, float_type(seed), 4, dims, 0, NULL, false);
