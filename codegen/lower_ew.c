@@ -61,12 +61,17 @@ static bool check(Lower *lw, const Node *n)
 static bool is_scalar(const Node *n)
 {
     DType out = n->out[0]->dtype;
-    bool any = ew_is_scalar(n->op, out, out);
-    for (int i = 0; i < node_own_inputs(n); i++)
-        any = any || (n->in[i] && ew_is_scalar(n->op, n->in[i]->dtype, out));
-    for (int i = 0; i < n->n_epilogue; i++)
-        any = any || ew_is_scalar(n->epilogue[i].op, out, out) ||
-              ew_is_scalar(n->epilogue[i].op, n->in[0]->dtype, out);
+    bool any = ew_is_scalar(n->op, out, out), casts = false;
+    for (int i = 0; i < n->n_epilogue; i++) {
+        any = any || ew_is_scalar(n->epilogue[i].op, out, out);
+        casts = casts || n->epilogue[i].op == OP_Cast;
+    }
+    for (int i = 0; i < node_own_inputs(n); i++) {
+        if (n->in[i] == NULL)
+            continue;
+        DType type = n->in[i]->dtype; /* which is the one that a Cast among the steps finds */
+        any = any || ew_is_scalar(n->op, type, out) || (casts && ew_is_scalar(OP_Cast, type, out));
+    }
     return any;
 }
 

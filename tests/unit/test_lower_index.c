@@ -214,8 +214,8 @@ static void grid_sample_far(NodeCase *c, uint64_t seed)
     const int64_t dims[] = {1, 2, 4, 5}, grid[] = {1, FAR, FAR, 2};
     Shape s = shape_make(4, grid);
     Tensor *points = tensor_new(c->arena, float_type(seed), &s);
-    for (int64_t i = 0; i < FAR * FAR; i++) {
-        tensor_set_f64(points, (int64_t)2 * i, far[i % FAR]);
+    for (int64_t i = 0; i < points->shape.dim[1] * points->shape.dim[2]; i++) {
+        tensor_set_f64(points, 2 * i, far[i % FAR]);
         tensor_set_f64(points, 2 * i + 1, far[i / FAR]);
     }
     node_case_input(c, float_type(seed), 4, dims, 0, NULL, false);
