@@ -3,7 +3,8 @@
  * Operands may be blocked like the output or plain; axes are collapsed where all operands agree
  * and the innermost runs in vectors. An operand may share the output's memory: an element is read
  * before it is written, and by no other. A constant of one element becomes a number in the code.
- * Also here: what only copies (Identity and views that could not share memory). */
+ * Also here: what only copies (Identity and views that could not share memory), or copies the bits
+ * to another type (BitCast). */
 #include "codegen/nest.h"
 #include "ir/ops.h"
 
@@ -140,6 +141,30 @@ bool lower_ew(Lower *lw, const Node *n)
         ok = nest_emit(lw, n, arena_printf(lw->arena, "%s_tail", name),
                        arena_printf(lw->arena, "%s, the last channels", note), &tail, ew_body, &e);
     return ok;
+}
+
+/* Elements go through registers: memory that was written as floats is not read as integers. Those
+ * of 16 bits or less are all integers in memory. */
+static KExpr *same_bits(const void *user, Lower *lw, KBuilder *b, KExpr *const *x)
+{
+    const KBase *to = user;
+    (void)lw;
+    return kb_bitcast(b, kbase_compute(*to), x[0]);
+}
+
+bool lower_bit_cast(Lower *lw, const Node *n)
+{
+    const Value *v[] = {n->out[0], n->in[0]};
+    Nest nest = {.rank = 1, .extent = {shape_numel(&v[0]->shape)}};
+    for (int i = 0; i < 2; i++)
+        nest_memory(&nest, (const char *[]){"out", "in"}[i],
+                    kbase_moved(kbase_of_dtype(v[i]->dtype)), nest.extent[0], arg_value(lw, v[i]),
+                    0, (int64_t[]){1});
+    nest.scalar = lanes_of(lw->program->target, nest.op[0].base) == 1;
+    const char *dims = dims_str(lw->arena, &v[0]->shape, 0);
+    return nest_emit(lw, n, arena_printf(lw->arena, "bitcast_%s", dims),
+                     arena_printf(lw->arena, "bits of %s as %s", dims, dtype_name(v[0]->dtype)),
+                     &nest, same_bits, &nest.op[0].base);
 }
 
 bool lower_view(Lower *lw, const Node *n)

@@ -1,4 +1,4 @@
-/* Operators that go through a line in order: ArgMax, ArgMin, Hardmax, CumSum.
+/* Operators that go through a line in order: ArgMax, ArgMin, Hardmax, CumSum, CumProd.
  *
  * NaN comes behind all numbers, whether the greatest or the least is looked for. Where lines are
  * neighbours in memory, vectors take several of them. Places are counted in i32 beside the
@@ -166,36 +166,39 @@ bool lower_hardmax(Lower *lw, const Node *n)
     return lines_emit(lw, n, &k, &nest, along, 0);
 }
 
-/* ---- CumSum ---- */
+/* ---- CumSum, CumProd ---- */
 
 typedef struct Running {
-    bool exclusive;
-    const KReg *sum, *carry; /* carry: NULL where plain sums are good enough */
+    bool exclusive, product;
+    const KReg *total, *carry; /* carry: NULL of products, and where plain sums are good enough */
 } Running;
 
-static void step_sum(Lines *l, void *user)
+static void step_running(Lines *l, void *user)
 {
     const Running *r = user;
     if (r->exclusive)
-        lines_store(l, 0, lines_get(l, r->sum));
-    lines_add(l, r->sum, r->carry, lines_load(l, 1));
+        lines_store(l, 0, lines_get(l, r->total));
+    if (r->product)
+        lines_combine(l, r->total, KO_MUL, lines_load(l, 1));
+    else
+        lines_add(l, r->total, r->carry, lines_load(l, 1));
     if (!r->exclusive)
-        lines_store(l, 0, lines_get(l, r->sum));
+        lines_store(l, 0, lines_get(l, r->total));
 }
 
-static void body_sum(Lines *l, void *user)
+static void body_running(Lines *l, void *user)
 {
     Running *r = user;
-    r->sum = lines_reg(l, "sum", l->base, 0);
-    r->carry = lines_carry(l);
-    lines_walk(l, step_sum, r);
+    r->total = lines_reg(l, r->product ? "product" : "sum", l->base, r->product);
+    r->carry = r->product ? NULL : lines_carry(l);
+    lines_walk(l, step_running, r);
 }
 
-bool lower_cumsum(Lower *lw, const Node *n)
+bool lower_cumulate(Lower *lw, const Node *n)
 {
     const LineParams *p = &n->params.line;
     const Value *in = n->in[0], *out = n->out[0];
-    Running r = {.exclusive = p->exclusive};
+    Running r = {.exclusive = p->exclusive, .product = n->op == OP_CumProd};
     Nest nest;
     bool along[NEST_AXES] = {false};
     if (!row_major(lw, n))
@@ -209,10 +212,12 @@ bool lower_cumsum(Lower *lw, const Node *n)
         nest.op[i].stride[p->axis] *= -1;
     }
     const char *dims = dims_str(lw->arena, &in->shape, 0);
-    LinesKernel k = {.body = body_sum, .user = &r, .sequential = true};
+    LinesKernel k = {.body = body_running, .user = &r, .sequential = true};
     k.base = kbase_compute(kbase_of_dtype(in->dtype));
-    k.name = arena_printf(lw->arena, "cumsum%lld_%s", (long long)p->axis, dims);
-    k.note = arena_printf(lw->arena, "CumSum of %s along axis %lld%s%s", dims, (long long)p->axis,
-                          p->reverse ? ", from the end" : "", p->exclusive ? ", exclusive" : "");
+    k.name = arena_printf(lw->arena, "%s%lld_%s", r.product ? "cumprod" : "cumsum",
+                          (long long)p->axis, dims);
+    k.note = arena_printf(lw->arena, "%s of %s along axis %lld%s%s", op_info(n->op)->name, dims,
+                          (long long)p->axis, p->reverse ? ", from the end" : "",
+                          p->exclusive ? ", exclusive" : "");
     return lines_emit(lw, n, &k, &nest, along, 0);
 }

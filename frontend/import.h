@@ -22,7 +22,7 @@
 
 enum {
     MIN_OPSET = 7, /* import_versions.c says which operators of older ones are accepted */
-    MAX_OPSET = 25,
+    MAX_OPSET = 27,
     MIN_IR_VERSION = 3,
     MAX_IR_VERSION = 13,
     MAX_BODY_DEPTH = 64,    /* of functions that call functions, of loops in branches, … */

@@ -94,6 +94,17 @@ bool import_cast(Importer *im, const Onnx__NodeProto *p, Node *n)
                             onnx_type_refusal(im->arena, to));
 }
 
+bool import_bit_cast(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    int64_t to = 0;
+    if (!attr_int(im, p, "to", &to))
+        return false;
+    n->params.ew.to = dtype_from_onnx(to);
+    return n->params.ew.to != DT_NONE ||
+           node_unsupported(im->graph, n, "taking bits for element type %s",
+                            onnx_type_refusal(im->arena, to));
+}
+
 /* Only the element type of the second operand counts. */
 bool import_cast_like(Importer *im, const Onnx__NodeProto *p, Node *n)
 {

@@ -1,6 +1,7 @@
 /* Import of operators that move elements by index, and of those with a size that data decide.
  *
- * Compress of a known condition becomes a Gather, CenterCropPad a Pad. */
+ * Compress of a known condition becomes a Gather, CenterCropPad a Pad, Range of 16-bit numbers one
+ * of wider numbers and a Cast. */
 #include "frontend/import.h"
 #include "ir/infer.h"
 
@@ -61,6 +62,35 @@ bool import_eye_like(Importer *im, const Onnx__NodeProto *p, Node *n)
     c->dtype = dtype_from_onnx(dtype);
     return c->dtype != DT_NONE ||
            node_unsupported(im->graph, n, "element type %s", onnx_type_refusal(im->arena, dtype));
+}
+
+/* From opset 27 on, numbers of 16 bits are counted in a wider type and then rounded. */
+bool import_range(Importer *im, const Onnx__NodeProto *p, Node *n)
+{
+    int64_t number = 1;
+    Params to = {0};
+    Value *in[3];
+    if (im->opset < 27)
+        return true;
+    if (!attr_int(im, p, "stash_type", &number))
+        return false;
+    to.ew.to = dtype_from_onnx(number);
+    if (to.ew.to != DT_F32 && to.ew.to != DT_F64)
+        return node_error(im->graph, n, "stash_type %lld is neither float nor double",
+                          (long long)number);
+    for (int i = 0; i < 3; i++) {
+        bool half = n->in[i] && (n->in[i]->dtype == DT_F16 || n->in[i]->dtype == DT_BF16);
+        if (!half || n->in[i]->dtype != n->in[0]->dtype || n->in[i]->constant == NULL)
+            return true; /* nothing to widen, or inference refuses it */
+        if ((in[i] = import_emit(im, OP_Cast, &to, &n->in[i], 1)) == NULL)
+            return false;
+    }
+    to.ew.to = n->in[0]->dtype;
+    n->in[0] = import_emit(im, OP_Range, NULL, in, 3);
+    n->op = OP_Cast;
+    n->params = to;
+    import_keep_inputs(n, 1);
+    return n->in[0] != NULL;
 }
 
 /* ---- indices ---- */

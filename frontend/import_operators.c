@@ -36,6 +36,8 @@ static const struct {
     {"Adagrad", "training is not supported; export the network for inference"},
     {"Momentum", "training is not supported; export the network for inference"},
     {"TensorScatter", "caches of keys and values are not supported; run whole sequences"},
+    {"LinearAttention", "write the recurrence out, or use Attention"},
+    {"CausalConvWithState", "use Conv with padding in front, on whole sequences"},
     {"ImageDecoder", "pass the picture's pixels as an input (cnncc run reads PNG and JPEG)"},
 };
 

@@ -3,7 +3,7 @@
  *
  * The axes of ReduceSum (from opset 13 on) and of the other reductions (from 18 on) are an input,
  * which inference reads; before that they are an attribute. k of TopK (from 10 on) and the axis of
- * CumSum are inputs, too. */
+ * CumSum and CumProd are inputs, too. */
 #include "frontend/import.h"
 
 /* The float that ONNX's schemas write as 1e-05. */
@@ -55,7 +55,7 @@ bool import_global_lp_pool(Importer *im, const Onnx__NodeProto *p, Node *n)
     return attr_int(im, p, "p", &n->params.pool.p);
 }
 
-bool import_cumsum(Importer *im, const Onnx__NodeProto *p, Node *n)
+bool import_cumulate(Importer *im, const Onnx__NodeProto *p, Node *n)
 {
     LineParams *c = &n->params.line;
     return attr_bool(im, p, "exclusive", &c->exclusive) && attr_bool(im, p, "reverse", &c->reverse);

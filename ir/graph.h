@@ -99,12 +99,12 @@ typedef struct ReduceParams {
     bool noop; /* no axes: reduce none of them, where the default is all */
 } ReduceParams;
 
-/* ArgMax ArgMin LpNormalization TopK CumSum: along one axis. */
+/* ArgMax ArgMin LpNormalization TopK CumSum CumProd: along one axis. */
 typedef struct LineParams {
     int64_t axis;            /* non-negative after inference */
     bool keepdims, last;     /* ArgMax ArgMin: of equal elements, the last one */
     bool largest, sorted;    /* TopK */
-    bool exclusive, reverse; /* CumSum */
+    bool exclusive, reverse; /* CumSum CumProd */
     int64_t k;               /* TopK, after inference */
     int64_t p;               /* LpNormalization: 1 or 2 */
 } LineParams;

@@ -126,7 +126,7 @@ static void write_ew_params(Text *t, OpKind op, const EwParams *p)
     }
     if (op == OP_Gelu && p->mode == 1)
         put_string(t, "approximate", "tanh");
-    if (op == OP_Cast)
+    if (op == OP_Cast || op == OP_BitCast)
         put_string(t, "to", dtype_name(p->to));
     if (op == OP_BitShift)
         put_string(t, "direction", p->mode ? "RIGHT" : "LEFT");

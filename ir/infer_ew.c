@@ -80,6 +80,21 @@ bool infer_cast(Graph *g, Node *n)
     return infer_output(g, n, 0, n->params.ew.to, &n->in[0]->shape);
 }
 
+/* A byte of any other value than 0 or 1 would be no bool. */
+bool infer_bit_cast(Graph *g, Node *n)
+{
+    if (!infer_require(g, n, 1, 1))
+        return false;
+    const Value *x = n->in[0];
+    DType to = n->params.ew.to;
+    if (to == DT_NONE || dtype_size(to) != dtype_size(x->dtype))
+        return node_error(g, n, "input \"%s\" is %s, whose elements do not have the size of %s",
+                          x->name, dtype_name(x->dtype), dtype_name(to));
+    if (to == DT_BOOL && x->dtype != DT_BOOL)
+        return node_unsupported(g, n, "taking bits for bool; compare with 0");
+    return infer_output(g, n, 0, to, &x->shape);
+}
+
 /* ---- several operands ---- */
 
 static bool join(Graph *g, const Node *n, Shape *shape, const Value *v)

@@ -1,9 +1,9 @@
 /* Inference of reductions and of operators along one axis: Reduce*, ArgMax, ArgMin,
- * GlobalLpPool, LpNormalization, MeanVarianceNormalization, CumSum, TopK.
+ * GlobalLpPool, LpNormalization, MeanVarianceNormalization, CumSum, CumProd, TopK.
  *
  * Comes in: axes as the model has them, as parameters or as a constant input. Goes out: axes that
- * are non-negative, sorted and different; output shapes; k of TopK and the axis of CumSum as
- * parameters. */
+ * are non-negative, sorted and different; output shapes; k of TopK and the axes of CumSum and
+ * CumProd as parameters. */
 #include "ir/infer.h"
 
 #include "ir/ops.h"
@@ -116,7 +116,7 @@ static bool take_integer(Graph *g, const Node *n, int i, const char *what, int64
     return true;
 }
 
-bool infer_cumsum(Graph *g, Node *n)
+bool infer_cumulate(Graph *g, Node *n)
 {
     if (!infer_require(g, n, 1, 2) || !infer_require_rank(g, n, 1) ||
         !take_integer(g, n, 1, "axis", &n->params.line.axis) || !take_axis(g, n))

@@ -74,7 +74,7 @@ static bool is_widened(const Legalize *l, const Node *n)
         reads = reads || is_half(n->in[i]);
         twin = twin || (is_half(n->in[i]) && is_computed(l, n->in[i]));
     }
-    if (!reads || n->op == OP_Cast || op_has(n->op, T_SHAPE_ONLY))
+    if (!reads || n->op == OP_Cast || n->op == OP_BitCast || op_has(n->op, T_SHAPE_ONLY))
         return false;
     return twin || !op_has(n->op, T_MOVE);
 }

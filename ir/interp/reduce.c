@@ -1,5 +1,5 @@
 /* Reductions and operators along one axis: Reduce*, ArgMax, ArgMin, GlobalLpPool, Hardmax, CumSum,
- * TopK.
+ * CumProd, TopK.
  *
  * Comes in: tensors of numbers; axes and k from the parameters. Goes out: results rounded once.
  * Holds: floats in double; integers in 64 bits, wrapping, except for the reductions that take
@@ -294,28 +294,41 @@ bool interp_topk(InterpCall *c)
     return true;
 }
 
-/* ---- CumSum ---- */
+/* ---- CumSum, CumProd ---- */
 
-bool interp_cumsum(InterpCall *c)
+/* Sums or products of the elements before each, or up to it. */
+static bool cumulate(InterpCall *c, bool product)
 {
     const LineParams *p = &c->node->params.line;
     const Tensor *x = c->in[0];
     InterpLines l = lines_of_axis(c, p->axis);
     for (int64_t k = 0; k < l.n_lines; k++) {
-        double sum = 0;
-        uint64_t whole = 0;
+        double real = product;
+        uint64_t whole = product;
         for (int64_t i = 0; i < l.n; i++) {
             int64_t at = l.base[k] + l.step[p->reverse ? l.n - 1 - i : i];
-            double before = sum;
+            double before = real;
             uint64_t whole_before = whole;
-            sum += tensor_get_f64(x, at);
             if (dtype_is_float(x->dtype)) {
-                tensor_set_f64(c->out[0], at, p->exclusive ? before : sum);
+                double element = tensor_get_f64(x, at);
+                real = product ? real * element : real + element;
+                tensor_set_f64(c->out[0], at, p->exclusive ? before : real);
                 continue;
             }
-            whole += (uint64_t)tensor_get_i64(x, at);
+            uint64_t element = (uint64_t)tensor_get_i64(x, at);
+            whole = product ? whole * element : whole + element;
             tensor_set_i64(c->out[0], at, (int64_t)(p->exclusive ? whole_before : whole));
         }
     }
     return true;
+}
+
+bool interp_cumsum(InterpCall *c)
+{
+    return cumulate(c, false);
+}
+
+bool interp_cumprod(InterpCall *c)
+{
+    return cumulate(c, true);
 }

@@ -83,7 +83,7 @@ static const BadModel bad_models[] = {
     {6,
      "g (float[1,1,2,2] X, float[2] r) => (float[1,1,2,2] Y) { [u] Y = Upsample<mode = "
      "\"nearest\">(X, r) }",
-     "Upsample \"u\" (#0): as of operator set 6; 7 to 25 are supported", STATUS_UNSUPPORTED},
+     "Upsample \"u\" (#0): as of operator set 6; 7 to 27 are supported", STATUS_UNSUPPORTED},
     {6,
      "g (float[2,3] X, float[2] B) => (float[2,3] Y) "
      "{ [a] Y = Add <broadcast = 1, axis = 2> (X, B) }",
@@ -92,6 +92,14 @@ static const BadModel bad_models[] = {
      "g (float[1,2,1] X) => (float[1,2,1] Y) <float[2] a = {1,2}> "
      "{ Y = BatchNormalization (X, a, a, a, a) }",
      "training mode is not supported", STATUS_UNSUPPORTED},
+    {28, "g (float[1] X) => (float[1] Y) { Y = Relu(X) }", "operator set 28; 7 to 27 are supported",
+     STATUS_UNSUPPORTED},
+    {27, "g (float[1,2,3] X) => (float[1,2,3] Y) { [a] Y = LinearAttention(X, X, X) }",
+     "operator LinearAttention is not supported; write the recurrence out, or use Attention",
+     STATUS_UNSUPPORTED},
+    {27, "g (float[1,2,3] X, float[2,1,2] W) => (float[1,2,3] Y) { Y = CausalConvWithState(X, W) }",
+     "CausalConvWithState is not supported; use Conv with padding in front, on whole sequences",
+     STATUS_UNSUPPORTED},
     {99, "g (float[1] X) => (float[1] Y) { Y = Relu(X) }", "operator set 99", STATUS_UNSUPPORTED},
     {13, "g (float[1] X) => (float[1] Y) { Y = Relu(X, X) }", "2 inputs, at most 1 are allowed",
      STATUS_FAILED},

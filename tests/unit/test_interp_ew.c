@@ -179,6 +179,33 @@ static void test_element_norm(void **state)
            NUMBERS(3, 5), 3, 5);
 }
 
+static void test_bit_cast(void **state)
+{
+    (void)state;
+    EXPECT(26, "g (float[3] x) => (int32[] y) { y = BitCast<to=6>(x) }", NUMBERS(1, -2, 0),
+           0x3F800000, -0x40000000, 0);
+    EXPECT(26, "g (uint32[2] x) => (float[] y) { y = BitCast<to=1>(x) }",
+           NUMBERS(0x40490FDB, 0xFF800000), 0x1.921fb6p1, -INFINITY);
+    EXPECT(26, "g (float16[2] x) => (int16[] y) { y = BitCast<to=5>(x) }", NUMBERS(1, -1.5), 0x3C00,
+           -0x4200);
+    EXPECT(26, "g (int16[2] x) => (bfloat16[] y) { y = BitCast<to=16>(x) }",
+           NUMBERS(0x3F80, -0x8000 + 0x4000), 1, -2);
+    EXPECT(26, "g (double[1] x) => (uint64[] y) { y = BitCast<to=13>(x) }", NUMBERS(2),
+           0x4000000000000000);
+    EXPECT(26, "g (int8[2] x) => (uint8[] y) { y = BitCast<to=2>(x) }", NUMBERS(-1, 5), 255, 5);
+    EXPECT(26, "g (bool[2] x) => (uint8[] y) { y = BitCast<to=2>(x) }", NUMBERS(1, 0), 1, 0);
+    EXPECT(26,
+           "g (int32[1] x) => (int32[] y) <float[1] one = {1}> "
+           "{ b = BitCast<to=6>(one) y = Add(b, x) }",
+           NUMBERS(1), 0x3F800001);
+    expect_refused(26, "g (uint8[1] x) => (bool[] y) { y = BitCast<to=9>(x) }", STATUS_UNSUPPORTED,
+                   "taking bits for bool; compare with 0");
+    expect_refused(26, "g (float[1] x) => (int16[] y) { y = BitCast<to=5>(x) }", STATUS_FAILED,
+                   "input \"x\" is float, whose elements do not have the size of int16");
+    expect_refused(26, "g (float[1] x) => (string[] y) { y = BitCast<to=8>(x) }",
+                   STATUS_UNSUPPORTED, "string is not supported");
+}
+
 /* What ONNX leaves open: numbers that do not fit become the nearest that does, NaN becomes 0. */
 static void test_cast(void **state)
 {
@@ -229,12 +256,13 @@ static void test_types(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_functions),  cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_predicates), cmocka_unit_test(test_comparisons),
-        cmocka_unit_test(test_logic),      cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_mod),        cmocka_unit_test(test_where),
-        cmocka_unit_test(test_variadic),   cmocka_unit_test(test_cast),
-        cmocka_unit_test(test_types),      cmocka_unit_test(test_element_norm),
+        cmocka_unit_test(test_functions),    cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_predicates),   cmocka_unit_test(test_comparisons),
+        cmocka_unit_test(test_logic),        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_mod),          cmocka_unit_test(test_where),
+        cmocka_unit_test(test_variadic),     cmocka_unit_test(test_bit_cast),
+        cmocka_unit_test(test_cast),         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_element_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

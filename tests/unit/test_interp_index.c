@@ -195,9 +195,33 @@ static void sizes_that_data_decide(void **state)
                    STATUS_UNSUPPORTED, why);
 }
 
+static void test_range_of_halves(void **state)
+{
+    (void)state;
+    EXPECT(27,
+           "g (float16[1] z) => (float16[n] y) "
+           "<float16 a = {2047}, float16 n = {2052}, float16 b = {1}>"
+           "{ r = Range(a, n, b) y = Add(r, z) }",
+           NUMBERS(0), 2047, 2048, 2048, 2050, 2052);
+    EXPECT(27,
+           "g (bfloat16[1] z) => (bfloat16[n] y) "
+           "<bfloat16 a = {1}, bfloat16 n = {-1}, bfloat16 b = {-0.75}>"
+           "{ r = Range<stash_type = 11>(a, n, b) y = Add(r, z) }",
+           NUMBERS(0), 1, 0.25, -0.5);
+    EXPECT(27,
+           "g (float[1] z) => (float[n] y) <float a = {0}, float n = {1.5}, float b = {0.5}>"
+           "{ r = Range<stash_type = 1>(a, n, b) y = Add(r, z) }",
+           NUMBERS(0), 0, 0.5, 1);
+    expect_refused(27,
+                   "g (float16 n) => (float16[m] y) <float16 a = {0}, float16 b = {1}>"
+                   "{ y = Range(a, n, b) }",
+                   STATUS_UNSUPPORTED, "depends on the data of \"n\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_range_of_halves),
         cmocka_unit_test(reductions_of_scatter),
         cmocka_unit_test(gathers),
         cmocka_unit_test(grids),

@@ -130,7 +130,7 @@ static void test_topk(void **state)
             "k = 5, axis 0 has 4 elements");
 }
 
-static void test_cumsum(void **state)
+static void test_cumulate(void **state)
 {
     (void)state;
     const double *x = NUMBERS(1, 2, 3);
@@ -141,6 +141,19 @@ static void test_cumsum(void **state)
            x, 5, 3, 0);
     refused(14, "g (float[3] x) => (float[] y) <int64 a = {1}> { y = CumSum(x, a) }",
             "axis 1 is out of range");
+    const double *m = NUMBERS(1, 2, 3, 4, 5, 6);
+    EXPECT(26, "g (float[2,3] x) => (float[] y) <int64 a = {-1}> { y = CumProd(x, a) }", m, 1, 2, 6,
+           4, 20, 120);
+    EXPECT(26, "g (float[2,3] x) => (float[] y) <int64 a = {0}> { y = CumProd<exclusive=1>(x, a) }",
+           m, 1, 1, 1, 1, 2, 3);
+    EXPECT(26, "g (double[3] x) => (double[] y) <int32 a = {0}> { y = CumProd<reverse=1>(x, a) }",
+           x, 6, 6, 3);
+    EXPECT(26,
+           "g (int64[3] x) => (int64[] y) <int64 a = {0}> "
+           "{ y = CumProd<reverse=1, exclusive=1>(x, a) }",
+           x, 6, 3, 1);
+    EXPECT(26, "g (uint8[3] x) => (uint8[] y) <int64 a = {0}> { y = CumProd(x, a) }",
+           NUMBERS(20, 20, 3), 20, 144, 176);
 }
 
 /* ---- normalisations ---- */
@@ -330,7 +343,7 @@ int main(void)
         cmocka_unit_test(test_reduce_bool),  cmocka_unit_test(test_reduce_functions),
         cmocka_unit_test(test_reduce_empty), cmocka_unit_test(test_reduce_refused),
         cmocka_unit_test(test_arg),          cmocka_unit_test(test_topk),
-        cmocka_unit_test(test_cumsum),       cmocka_unit_test(test_group_norm),
+        cmocka_unit_test(test_cumulate),     cmocka_unit_test(test_group_norm),
         cmocka_unit_test(test_layer_norm),   cmocka_unit_test(test_other_norms),
         cmocka_unit_test(test_rnn),          cmocka_unit_test(test_gru_lstm),
         cmocka_unit_test(test_einsum),       cmocka_unit_test(test_spectra),

@@ -182,6 +182,32 @@ static void test_casts_round_once(void **state)
             }
 }
 
+/* Bits to another type of that size: of numbers, NaNs and zeros of either sign. */
+static void test_bit_casts(void **state)
+{
+    (void)state;
+    enum { COUNT = 37 };
+    int64_t count = COUNT;
+    for (const char *const *t = node_case_targets; *t; t++)
+        for (DType from = DT_F32; from < DT_COUNT; from++)
+            for (DType to = DT_F32; to < DT_COUNT; to++) {
+                uint64_t bits[COUNT];
+                NodeCase c;
+                if (dtype_size(from) != dtype_size(to) || (to == DT_BOOL && from != DT_BOOL))
+                    continue;
+                for (uint64_t i = 0; i < COUNT; i++)
+                    bits[i] = from == DT_BOOL ? UINT64_C(0x0100010001010001) >> i % 2
+                                              : i * UINT64_C(0x9E3779B97F4A7C15) ^ i << 60;
+                bits[0] = 0;
+                bits[COUNT - 1] = from == DT_BOOL ? 0 : UINT64_C(0x7FF0000180007C01);
+                node_case_open(&c, *t, 1);
+                node_case_input(&c, from, 1, &count, 0, bits, false);
+                node_case_node(&c, OP_BitCast, 1)->params.ew.to = to;
+                node_case_check(&c, 0, 0, 0);
+                node_case_close(&c);
+            }
+}
+
 /* A constant exponent of another type: the power saturates as with one that is not constant. */
 static void test_pow_of_constant(void **state)
 {
@@ -236,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_casts),
         cmocka_unit_test(test_casts_round_once),
+        cmocka_unit_test(test_bit_casts),
         cmocka_unit_test(test_pow_of_constant),
         cmocka_unit_test(test_pow_of_two_types),
     };

@@ -226,19 +226,24 @@ static void input_with_ties(NodeCase *c, DType type, int rank, const int64_t *di
     node_case_input(c, type, rank, dims, 0, t->data, false);
 }
 
+static bool is_running(OpKind op)
+{
+    return op == OP_CumSum || op == OP_CumProd;
+}
+
 static void along_axis(const char *target, uint64_t seed, OpKind op)
 {
     static const DType types[] = {DT_F32, DT_I32, DT_F32, DT_I64, DT_F32, DT_F64, DT_U8, DT_U64};
     NodeCase c;
     int64_t dims[4];
     DType type = op == OP_Hardmax ? (seed & 1 ? DT_F64 : DT_F32) : types[seed % 8];
-    if (op == OP_CumSum && type == DT_U8)
+    if (is_running(op) && type == DT_U8)
         type = DT_U32;
     node_case_open(&c, target, seed + UINT64_C(1000) * op);
     int rank = extents(&c, dims);
     input_with_ties(&c, type, rank, dims);
     int64_t axis = node_case_random(&c, rank), one = 1;
-    if (op == OP_CumSum)
+    if (is_running(op))
         node_case_input(&c, DT_I64, 1, &one, 0, &axis, true);
     Node *n = node_case_node(&c, op, op == OP_TopK ? 2 : 1);
     if (op == OP_Hardmax) {
@@ -257,7 +262,7 @@ static void along_axis(const char *target, uint64_t seed, OpKind op)
         if (seed % 5 == 0)
             p->k = 1;
     }
-    check(&c, 0, 0, 0);
+    check(&c, 0, op == OP_CumProd ? 2e-6 : 0, 0);
     node_case_close(&c);
 }
 
@@ -272,9 +277,10 @@ static void hardmax(const char *target, uint64_t seed)
     along_axis(target, seed, OP_Hardmax);
 }
 
-static void cumsum(const char *target, uint64_t seed)
+static void cumulate(const char *target, uint64_t seed)
 {
     along_axis(target, seed, OP_CumSum);
+    along_axis(target, seed, OP_CumProd);
 }
 
 static void topk(const char *target, uint64_t seed)
@@ -349,7 +355,7 @@ static NodeCase hard_case(const char *target, HardLine kind, int64_t n, bool row
     for (int64_t i = 0; i < n * lines; i++)
         tensor_set_f64(x, i, hard_element(kind, rows ? i % n : i / lines, n));
     node_case_input(&c, type, 2, dims, 0, x->data, false);
-    if (op == OP_CumSum)
+    if (is_running(op))
         node_case_input(&c, DT_I64, 1, &one, 0, &axis, true);
     node_case_node(&c, op, op == OP_TopK ? 2 : 1);
     return c;
@@ -397,12 +403,13 @@ static void hard_place(const char *target, HardLine kind, int64_t n, bool rows)
     }
 }
 
-static void hard_cumsum(const char *target, HardLine kind, int64_t n, bool rows)
+static void hard_cumulate(const char *target, HardLine kind, int64_t n, bool rows)
 {
-    for (int i = 0; i < 4; i++) {
-        NodeCase c = hard_case(target, kind, n, rows, OP_CumSum);
-        c.node->params.line = (LineParams){.axis = rows, .reverse = i % 2, .exclusive = i / 2};
-        check(&c, 0, 5e-7, 0);
+    for (int i = 0; i < 8; i++) {
+        OpKind op = i / 4 ? OP_CumProd : OP_CumSum;
+        NodeCase c = hard_case(target, kind, n, rows, op);
+        c.node->params.line = (LineParams){.axis = rows, .reverse = i % 2, .exclusive = i / 2 % 2};
+        check(&c, 0, op == OP_CumProd ? 5e-6 : 5e-7, op == OP_CumProd ? 1e-37 : 0);
         node_case_close(&c);
     }
 }
@@ -425,7 +432,7 @@ static void test_hard_lines(void **state)
     (void)state;
     each_hard_line(hard_reduction);
     each_hard_line(hard_place);
-    each_hard_line(hard_cumsum);
+    each_hard_line(hard_cumulate);
     each_hard_line(hard_topk);
 }
 
@@ -575,7 +582,7 @@ TEST(layer_norm)
 TEST(lp_and_mvn)
 TEST(arg)
 TEST(hardmax)
-TEST(cumsum)
+TEST(cumulate)
 TEST(topk)
 TEST(einsum)
 TEST(det)
@@ -594,7 +601,7 @@ int main(void)
         cmocka_unit_test(test_lp_and_mvn),
         cmocka_unit_test(test_arg),
         cmocka_unit_test(test_hardmax),
-        cmocka_unit_test(test_cumsum),
+        cmocka_unit_test(test_cumulate),
         cmocka_unit_test(test_topk),
         cmocka_unit_test(test_hard_lines),
         cmocka_unit_test(test_topk_of_nan),

@@ -63,6 +63,11 @@ static void halves_compute_in_f32(void **state)
               "c99", NULL);
     assert_int_equal(pass_case_count(c, OP_Cast), 3); /* X, the product, and that to f32 */
     pass_case_close(c);
+    c = after("net (float16[9] X) => (int16[9] Y, float16[9] Z) "
+              "{ e = Exp(X)  Y = BitCast<to=5>(e)  b = BitCast<to=10>(Y)  Z = Tanh(b) }",
+              "c99", NULL);
+    assert_int_equal(maker(c, 0)->in[0]->dtype, DT_F16); /* the model's own bits */
+    pass_case_close(c);
 }
 
 /* ---- simplify ---- */
