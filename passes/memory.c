@@ -72,7 +72,7 @@ static Contents collect_items(const Lifetimes *l)
 {
     const Graph *g = l->g;
     Contents m = {.items = ARENA_ARRAY(g->arena, Item, l->n + g->n_nodes),
-                .owners = ARENA_ARRAY(g->arena, Owner, l->n + g->n_nodes)};
+                  .owners = ARENA_ARRAY(g->arena, Owner, l->n + g->n_nodes)};
     for (int i = 0; i < l->n; i++) {
         const Storage *s = &l->storages[i];
         if (s->kind != PLACE_ARENA || s->head < 0 || s->last < 0 || s->first > s->last)
