@@ -7,8 +7,8 @@
  *
  * `*` marks the choice; then algorithm, register tile, Winograd's output tile, measured
  * microseconds, and the node's name to the end of the line, with control characters, backslashes
- * and a # or space in front as \xHH. Where nodes share a name, "#1 " in front of it means the second one.
- * Empty lines and lines that begin with # are comments. */
+ * and a # or space in front as \xHH. Where nodes share a name, "#1 " in front of it means the
+ * second one. Empty lines and lines that begin with # are comments. */
 #ifndef CNNCC_DRIVER_PLAN_FILE_H
 #define CNNCC_DRIVER_PLAN_FILE_H
 

@@ -53,5 +53,5 @@ void table_print(Arena *a, const Column *columns, int n_columns, const char *con
         width[k] = n > width[k] ? n : width[k];
     }
     for (int r = 0; r <= n_rows; r++)
-        print_row(columns, n_columns, width, text + r * n_columns);
+        print_row(columns, n_columns, width, text + (ptrdiff_t)r * n_columns);
 }

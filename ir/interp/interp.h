@@ -24,8 +24,8 @@ typedef struct InterpCall {
 bool interp_node(InterpCall *c);
 
 /* Runs the graph: inputs[i] for graph->inputs[i]. The outputs' tensors go to outputs[]. When
- * `trace` is not NULL it is called with every value as it is made, and may change its elements before
- * other nodes read them. Intermediates are freed as soon as nothing needs them. */
+ * `trace` is not NULL it is called with every value as it is made, and may change its elements
+ * before other nodes read them. Intermediates are freed as soon as nothing needs them. */
 bool interp_run(const Graph *g, Arena *arena, const Tensor *const *inputs, Tensor **outputs,
                 void (*trace)(void *user, const Value *v, const Tensor *t), void *user);
 

@@ -105,7 +105,8 @@ static void print_head(const Doc *doc)
         "in "
         "which compiled code and the\nreference interpreter agree; types that only the interpreter "
         "has follow in brackets. *Tests*: how many of ONNX's own\nbackend tests that hold the "
-        "operator pass in the interpreter, the JIT, C by gcc and C by clang (for the native target and "
+        "operator pass in the interpreter, the JIT, C by gcc and C by clang (for the native target "
+        "and "
         "as strict C99 with warnings as\nerrors), of how many there are.\n\n"
         "| | interpreter | JIT | C by gcc | C by clang |\n|---|---|---|---|---|\n| passed of %d |",
         doc->models);
