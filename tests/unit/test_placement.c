@@ -50,7 +50,7 @@ static Item random_item(Arena *a, uint32_t *state)
 static void test_random_items(void **unused)
 {
     (void)unused;
-    for (uint32_t seed = 1; seed <= 200; seed++) {
+    for (uint32_t seed = 1; seed <= 80; seed++) {
         Arena *a = arena_new(0);
         uint32_t state = seed;
         int n = 1 + (int)next_random(&state, MAX_ITEMS);
