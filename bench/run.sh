@@ -2,27 +2,30 @@
 # Times cnncc beside ONNX Runtime, in one run, and checks every answer before timing it.
 #
 #   bench/run.sh [MODEL.onnx…]      without models: LeNet-5, the six networks of tools/mknet and
-#                                   eight of torchvision (bench/export.py)
+#                                   eight of torchvision (bench/export.py); no blanks in paths
 #
-# Peer and cnncc run alternately, ROUNDS times (default 3) of RUNS runs (15), for each number of
-# THREADS ("1 2"); figures are medians of the rounds' medians. The tables are printed, and written to
-# RESULTS (bench/RESULTS.md). Needs a release build, gcc, clang, and node with npm for the peer, the library
-# inside the package onnxruntime-node, which is put into build/bench; the torchvision networks need
-# Debian's python3-torchvision and are left out without it.
+# For each network and number of THREADS ("1 2") one process of cnncc bench holds C by gcc, C by clang
+# and the JIT, and talks to one of the peer (bench/peer.js). They take turns: ROUNDS times (default 7)
+# RUNS runs (5) each. Times are medians of all runs; a ratio is the median of the ratios of each
+# round, which drift of the machine's speed hardly touches. The tables are printed, and written to
+# RESULTS (bench/RESULTS.md). Needs a release build, gcc, clang, and node with npm for the peer, the
+# library inside the package onnxruntime-node, which is put into build/bench; the torchvision
+# networks need Debian's python3-torchvision and are left out without it.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$top/build}
 work=$build/bench
-runs=${RUNS:-15}
-rounds=${ROUNDS:-3}
+runs=${RUNS:-5}
+rounds=${ROUNDS:-7}
 results=${RESULTS:-$top/bench/RESULTS.md}
+export NODE_PATH="$work/node_modules${NODE_PATH:+:$NODE_PATH}"
 mkdir -p "$work"
 
 note() { echo "$*" >&2; }
 
 set_up_peer() {
-  [ -d "$work/node_modules/onnxruntime-node" ] && return
+  node -e 'require.resolve("onnxruntime-node")' 2>/dev/null && return
   command -v npm >/dev/null || { note "please install node and npm (for the peer)"; exit 1; }
   (cd "$work" && npm install --silent --no-save --ignore-scripts --prefix . onnxruntime-node@1.30) >/dev/null
 }
@@ -45,41 +48,24 @@ networks() {
   fi
 }
 
-# The peer's median milliseconds of a model.
-peer() {
-  NODE_PATH=$work/node_modules node "$top/bench/peer.js" "$runs" "$threads" "$1" | cut -f2
-}
-
-# json FIELD: its number in what cnncc bench printed
-json() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p"; }
-
-# ours BACKEND CC MODEL: median milliseconds
-ours() {
-  "$build/cnncc" bench "$3" --backend "$1" --cc "$2" --threads "$threads" --runs "$runs" --json | json median_ms
-}
-
-median() {
-  tr ' ' '\n' | sort -n | awk 'NF { v[n++] = $1 } END { print v[int(n / 2)] }'
-}
-
 check() {
   "$build/cnncc" verify "$1" --backend c,jit --cc gcc --cc clang --threads "$threads" >/dev/null
 }
 
-# One line of numbers: name, GMAC, and the medians of peer, C by gcc, C by clang, JIT.
+# json FIELD FILE: its number for each engine, on one line
+json() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$2" | tr '\n' ' '; }
+
+# One line of numbers: name, multiply-adds, the milliseconds of the peer, and the milliseconds and
+# ratios of C by gcc, C by clang and JIT.
 measure() {
   name=$(basename "$1" .onnx)
   [ "$name" = model ] && name=$(basename "$(dirname "$1")")
-  macs=$("$build/cnncc" bench "$1" --backend jit --runs 1 --json | json macs)
-  ort='' gcc='' clang='' jit='' round=0
-  while [ $round -lt "$rounds" ]; do
-    ort="$ort $(peer "$1")"
-    gcc="$gcc $(ours c gcc "$1")"
-    clang="$clang $(ours c clang "$1")"
-    jit="$jit $(ours jit gcc "$1")"
-    round=$((round + 1))
+  "$build/cnncc" bench "$1" --backend c,jit --cc gcc --cc clang --threads "$threads" --runs "$runs" \
+    --rounds "$rounds" --beside "node $top/bench/peer.js $threads $1" --json >"$work/measured.json" || return 1
+  for field in macs peer_ms; do
+    name="$name $(json $field "$work/measured.json" | cut -d' ' -f1)"
   done
-  echo "$name $macs $(echo "$ort" | median) $(echo "$gcc" | median) $(echo "$clang" | median) $(echo "$jit" | median)"
+  echo "$name $(json median_ms "$work/measured.json") $(json ratio "$work/measured.json")"
 }
 
 # The table of the lines on standard input; `peak` in GFLOP/s of one core.
@@ -92,12 +78,12 @@ table() {
     {
       rate = 2e-6 * $2 / $4
       printf "| %s | %.3f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f %% |\n",
-        $1, 1e-9 * $2, $3, $4, $5, $6, $3 / $4, $3 / $5, $3 / $6, rate, 100 * rate / (peak * threads)
-      for (i = 4; i <= 6; i++) sum[i] += log($3 / $i)
+        $1, 1e-9 * $2, $3, $4, $5, $6, $7, $8, $9, rate, 100 * rate / (peak * threads)
+      for (i = 7; i <= 9; i++) sum[i] += log($i)
       n++
     }
     END {
-      printf "| geometric mean | | | | | | %.2f | %.2f | %.2f | | |\n", exp(sum[4] / n), exp(sum[5] / n), exp(sum[6] / n)
+      printf "| geometric mean | | | | | | %.2f | %.2f | %.2f | | |\n", exp(sum[7] / n), exp(sum[8] / n), exp(sum[9] / n)
     }'
 }
 
@@ -108,9 +94,10 @@ gcc -O2 -march=native "$top/bench/peak.c" -o "$work/peak"
   echo "# Results of bench/run.sh"
   echo
   echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores; $(gcc --version | head -1);"
-  echo "$(clang --version | head -1); cnncc at $(git -C "$top" rev-parse --short HEAD). Milliseconds a run, batch 1, fp32; medians of"
-  echo "$rounds alternating rounds of $runs runs. Ratio: ONNX Runtime over cnncc. GFLOP/s of C by gcc count two operations a"
-  echo "multiply-add of the network, however few Winograd needs."
+  echo "$(clang --version | head -1); cnncc at $(git -C "$top" rev-parse --short HEAD). Milliseconds a run, batch 1, fp32. All"
+  echo "take turns, $rounds rounds of $runs runs each; times are medians of all runs. Ratio: ONNX Runtime over cnncc, the median"
+  echo "of each round's ratio of medians, so it is not quite that of the two times. GFLOP/s of C by gcc count two"
+  echo "operations a multiply-add of the network, however few Winograd needs."
 } >"$work/results.md"
 for threads in ${THREADS:-1 2}; do
   : >"$work/lines"
@@ -118,7 +105,7 @@ for threads in ${THREADS:-1 2}; do
   for model in "$@"; do
     note "$threads threads: $(basename "$model")"
     check "$model" || { note "the answer is wrong: not timed"; continue; }
-    measure "$model" >>"$work/lines"
+    measure "$model" >>"$work/lines" || note "not timed"
   done
   {
     echo

@@ -20,12 +20,26 @@ struct Backend {
 bool backend_find(const char *word, size_t n, BackendKind *kind)
 {
     static const char *const names[] = {"interp", "c", "jit"};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < N_BACKENDS; i++)
         if (strlen(names[i]) == n && memcmp(names[i], word, n) == 0) {
             *kind = (BackendKind)i;
             return true;
         }
     return false;
+}
+
+bool backend_list(Cli *c, const char *list, bool chosen[N_BACKENDS])
+{
+    const char *word = list;
+    do {
+        size_t n = strcspn(word, ",");
+        BackendKind kind;
+        if (!backend_find(word, n, &kind))
+            return usage_error(&c->diag, "--backend is a list of interp, c, jit, not \"%s\"", list);
+        chosen[kind] = true;
+        word += n + (word[n] == ',');
+    } while (*word);
+    return true;
 }
 
 BackendKind backend_default(void)
@@ -85,6 +99,19 @@ Backend *backend_compiled(Cli *c, BackendKind kind, const Program *p, const char
     b->build_seconds = seconds_now() - start;
     b->scratch = arena_alloc(c->arena, p->arena_bytes > 64 ? (size_t)p->arena_bytes : 64);
     return b;
+}
+
+bool backend_each(Cli *c, BackendKind kind, const Program *p, BackendUse use, void *user)
+{
+    const StringList *compilers = &c->o->compilers;
+    int n = kind == BACKEND_C && compilers->n > 0 ? compilers->n : 1;
+    for (int i = 0; i < n; i++) {
+        const char *compiler = compilers->n > 0 ? compilers->item[i] : NULL;
+        Backend *b = backend_compiled(c, kind, p, compiler);
+        if (b == NULL || !use(c, b, user))
+            return false;
+    }
+    return true;
 }
 
 const char *backend_label(const Backend *b)

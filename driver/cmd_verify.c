@@ -18,7 +18,7 @@
 
 /* Words of --backend. */
 typedef struct Chosen {
-    bool kind[3]; /* by BackendKind */
+    bool kind[N_BACKENDS]; /* by BackendKind */
 } Chosen;
 
 static bool choose_backends(Cli *c, Chosen *chosen)
@@ -30,16 +30,7 @@ static bool choose_backends(Cli *c, Chosen *chosen)
         chosen->kind[BACKEND_JIT] = jit_available();
         return true;
     }
-    do {
-        size_t n = strcspn(list, ",");
-        BackendKind kind;
-        if (!backend_find(list, n, &kind))
-            return usage_error(&c->diag, "--backend is a list of interp, c, jit, not \"%s\"",
-                               c->o->backend);
-        chosen->kind[kind] = true;
-        list += n + (list[n] == ',');
-    } while (*list);
-    return true;
+    return backend_list(c, list, chosen->kind);
 }
 
 /* Whether the options go together; before the model is read. */
@@ -92,19 +83,6 @@ static bool check_backend(Cli *c, const Backend *b, const Graph *g, const Verify
         *n_wrong += d.n_wrong > 0;
     }
     fflush(stdout);
-    return true;
-}
-
-bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user)
-{
-    const StringList *compilers = &c->o->compilers;
-    int n = kind == BACKEND_C && compilers->n > 0 ? compilers->n : 1;
-    for (int i = 0; i < n; i++) {
-        const char *compiler = compilers->n > 0 ? compilers->item[i] : NULL;
-        Backend *b = backend_compiled(c, kind, p, compiler);
-        if (b == NULL || !check(c, b, user))
-            return false;
-    }
     return true;
 }
 
@@ -178,7 +156,7 @@ static bool verify_outputs(Cli *c, const PipelineOptions *p, Graph *g, const Cho
     OutputCheck check = {g, &data, 0};
     for (int kind = BACKEND_C; kind <= BACKEND_JIT; kind++)
         if (chosen->kind[kind] &&
-            !verify_compiled(c, (BackendKind)kind, built.program, check_outputs, &check))
+            !backend_each(c, (BackendKind)kind, built.program, check_outputs, &check))
             return false;
     *n_wrong += check.n_wrong;
     return true;

@@ -55,10 +55,11 @@ static const Option options[] = {
     {"backend", 0, OPT_STRING, CMD_VERIFY, FIELD(backend), "LIST",
      "back ends to check, of interp, c, jit, with commas between (default: all);\n"
      "a model in QDQ form is checked against its integers, and those against the model"},
-    {"backend", 0, OPT_CHOICE, CMD_BENCH, FIELD(backend), "interp|c|jit",
-     "what to measure (default: jit, or c where the JIT is not built in)"},
+    {"backend", 0, OPT_STRING, CMD_BENCH, FIELD(backend), "LIST",
+     "what to measure, of interp, c, jit, with commas between; several alternate\n"
+     "(default: jit, or c where the JIT is not built in)"},
     {"cc", 0, OPT_LIST, ALL_BUILD, FIELD(compilers), "COMMAND",
-     "C compiler of the c back end (default: $CC, or cc); verify takes several"},
+     "C compiler of the c back end (default: $CC, or cc); verify and bench take several"},
     {"input", 'i', OPT_LIST, CMD_RUN | CMD_VERIFY, FIELD(inputs), "[INPUT=]FILE",
      "a tensor (.npy, .pb) or a picture (PNG, JPEG) for an input"},
     {"mean", 0, OPT_REAL, CMD_RUN | CMD_VERIFY, FIELD(mean), "X",
@@ -84,7 +85,12 @@ static const Option options[] = {
     {"seed", 0, OPT_SEED, CMD_VERIFY | CMD_BENCH, FIELD(seed), "N",
      "of the random inputs (default 1)"},
     {"runs", 0, OPT_COUNT, CMD_BENCH, FIELD(runs), "N",
-     "how often to run (default: as often as fits in two seconds)"},
+     "how often to run, in each round (default: as often as fits in two seconds)"},
+    {"rounds", 0, OPT_COUNT, CMD_BENCH, FIELD(rounds), "N",
+     "in each round everything that is measured does its runs in turn (default 1)"},
+    {"beside", 0, OPT_STRING, CMD_BENCH, FIELD(beside), "COMMAND",
+     "a peer to compare with: for each line it reads, a number of runs, it prints\n"
+     "a line with their milliseconds; the ratio is the median of the rounds' ratios"},
     {"json", 0, OPT_FLAG, CMD_BENCH | CMD_EXPLAIN, FIELD(json), NULL, "print JSON"},
     {"target", 0, OPT_STRING, ALL_MODEL, FIELD(target), "TARGET",
      "the machine to compile for (default native)"},
@@ -233,6 +239,7 @@ static bool parse_option(Arena *a, Diag *d, Command command, int argc, char **ar
 bool options_parse(Arena *a, Diag *d, Command command, int argc, char **argv, Options *o)
 {
     *o = (Options){.threads = 1,
+                   .rounds = 1,
                    .seed = 1,
                    .random = -1,
                    .std = 1,

@@ -28,9 +28,9 @@ typedef struct StringList {
 typedef struct Options {
     const char *model; /* the one positional argument */
     const char *output, *name, *target, *conv, *weights, *dump, *stop_after;
-    const char *backend, *test_data, *format, *plan, *tune;
+    const char *backend, *beside, *test_data, *format, *plan, *tune;
     StringList dims, freezes, inputs, compilers;
-    int64_t threads, runs, seed, max_memory;
+    int64_t threads, runs, rounds, seed, max_memory;
     int64_t random; /* seed of `run --random`; -1: not given */
     double mean, std;
     double rtol, atol, range_tol, winograd_error; /* -1: not given */

@@ -163,7 +163,7 @@ static bool compare_values(Cli *c, const PipelineOptions *p, BackendKind kind, c
     Pipeline built = {0};
     return verify_inputs(c, g, &check->data) && verify_reference(c, g, &check->data) &&
            pipeline_compile(g, &quiet, &built) &&
-           verify_compiled(c, kind, built.program, check_nodes, check);
+           backend_each(c, kind, built.program, check_nodes, check);
 }
 
 bool verify_per_node(Cli *c, const PipelineOptions *p, BackendKind kind, int *n_wrong)

@@ -22,11 +22,6 @@ bool verify_reference(Cli *c, const Graph *g, VerifyData *data);
 /* Prints one line on one value of one back end. */
 void verify_print(Cli *c, const char *label, const Value *v, const Difference *d);
 
-/* Calls `check` with every back end of a kind that --cc asks for: one a compiler, or the one JIT.
- * False after a diagnostic. */
-typedef bool (*VerifyCheck)(Cli *c, const Backend *b, void *user);
-bool verify_compiled(Cli *c, BackendKind kind, const Program *p, VerifyCheck check, void *user);
-
 /* Loads the model as the reference runs it: a model in QDQ form is one of integers, every other one
  * is as imported. NULL after a diagnostic. */
 Graph *verify_load(Cli *c, const PipelineOptions *p);
