@@ -114,7 +114,7 @@ static void count_stmts(Uses *u, const KStmt *first)
         count_expr(u, s->dyn);
         if (s->kind == KS_SET)
             count_use(u, key_of_element(s->reg, s->idx, IS_SET));
-        else if (s->kind == KS_STORE)
+        else if (s->kind == KS_STORE || s->kind == KS_PREFETCH)
             count_use(u, key_of(s->buf));
     }
 }
@@ -306,6 +306,18 @@ static void print_store(Printer *p, int indent, const KStmt *s)
     text_line(&p->out, indent, text_str(&line));
 }
 
+static void print_prefetch(Printer *p, int indent, const KStmt *s)
+{
+    Text line = text_new(p->arena);
+    const Affine bytes = aff_mul(affine_tidy(&s->at), kbase_size(s->buf->base));
+    text_add(&line, "%s(%s, ",
+             word_use(&p->emit->words, s->cache == 1 ? "prefetch_l1" : "prefetch_l2", 1),
+             name_of(&p->names, s->buf));
+    print_affine(p, &line, &bytes, BIND_ANY);
+    text_puts(&line, ");");
+    text_line(&p->out, indent, text_str(&line));
+}
+
 /* Names that are given from here on end with the matching leave. */
 static Names *enter(Printer *p)
 {
@@ -410,6 +422,9 @@ static const KStmt *print_stmt(Printer *p, int indent, const KStmt *s)
         break;
     case KS_IF:
         print_if(p, indent, s);
+        break;
+    case KS_PREFETCH:
+        print_prefetch(p, indent, s);
         break;
     case KS_NOTE:
         text_comment(&p->out, indent, s->text);

@@ -197,6 +197,9 @@ static void build_stmt(JitBuild *b, const KStmt *s)
     case KS_IF:
         build_if(b, s);
         break;
+    case KS_PREFETCH:
+        jit_prefetch(b, s);
+        break;
     case KS_NOTE:
         break;
     }

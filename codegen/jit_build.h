@@ -63,6 +63,7 @@ LLVMTypeRef jit_memory_type(const JitBuild *b, KBase base);
 LLVMTypeRef jit_type(const JitBuild *b, KType t);
 LLVMValueRef jit_load(JitBuild *b, const KExpr *e);
 void jit_store(JitBuild *b, const KStmt *s);
+void jit_prefetch(JitBuild *b, const KStmt *s);
 LLVMValueRef jit_convert(JitBuild *b, const KExpr *e);
 /* `x` in every lane of a constant vector. */
 LLVMValueRef jit_splat_constant(JitBuild *b, LLVMValueRef x, int lanes);

@@ -137,6 +137,18 @@ void jit_store(JitBuild *b, const KStmt *s)
     LLVMSetAlignment(LLVMBuildStore(b->at, x, p), align);
 }
 
+/* For reading. LLVM calls the first cache 3, the second 2. */
+void jit_prefetch(JitBuild *b, const KStmt *s)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(b->context);
+    LLVMValueRef p = jit_address(b, s->buf, &s->at, NULL, 0);
+    LLVMTypeRef types[] = {LLVMTypeOf(p)};
+    LLVMValueRef args[] = {p, LLVMConstInt(i32, 0, false),
+                           LLVMConstInt(i32, s->cache == 1 ? 3 : 2, false),
+                           LLVMConstInt(i32, 1, false)};
+    jit_intrinsic(b, "llvm.prefetch", types, 1, args, 4);
+}
+
 /* ---- conversions ---- */
 
 /* Saturating, NaN to 0; an undefined result where nothing but what fits can come. */

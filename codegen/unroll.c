@@ -150,6 +150,7 @@ static KStmt **copy_stmt(Unroller *u, const KStmt *s, KStmt **tail)
         break;
     }
     case KS_STORE:
+    case KS_PREFETCH:
         c->at = subst_affine(u, &s->at);
         break;
     case KS_NOTE:

@@ -512,6 +512,14 @@ void kb_store(KBuilder *b, const KBuf *buf, Affine at, KExpr *e)
     kb_store_dyn(b, buf, at, NULL, 0, e, e->type.lanes);
 }
 
+void kb_prefetch(KBuilder *b, const KBuf *buf, Affine at, int cache)
+{
+    KStmt *s = append(b, KS_PREFETCH);
+    s->buf = buf;
+    s->at = at;
+    s->cache = cache;
+}
+
 /* ---- functions ---- */
 
 KBuilder *kb_func(Arena *a, const Target *target, const char *name, int n_params,

@@ -211,13 +211,14 @@ struct KExpr {
 /* ---- statements ---- */
 
 typedef enum KStmtKind {
-    KS_FOR,   /* for var: body; with `expr`, an i64 scalar, only while var < expr */
-    KS_REG,   /* declares `reg`, uninitialised */
-    KS_SET,   /* reg[idx] = expr */
-    KS_LET,   /* let = expr */
-    KS_STORE, /* the first `active` lanes of expr, narrowed, to buf at `at` (+ dyn) */
-    KS_IF,    /* body when cond >= 0 (an affine condition) */
-    KS_NOTE,  /* a comment */
+    KS_FOR,      /* for var: body; with `expr`, an i64 scalar, only while var < expr */
+    KS_REG,      /* declares `reg`, uninitialised */
+    KS_SET,      /* reg[idx] = expr */
+    KS_LET,      /* let = expr */
+    KS_STORE,    /* the first `active` lanes of expr, narrowed, to buf at `at` (+ dyn) */
+    KS_IF,       /* body when cond >= 0 (an affine condition) */
+    KS_PREFETCH, /* asks for the cache line of `at` in buf, which may lie outside it */
+    KS_NOTE,     /* a comment */
 } KStmtKind;
 
 typedef enum KLoop {
@@ -238,9 +239,10 @@ struct KStmt {
     Affine idx[2];
     KLet *let; /* LET */
     KExpr *expr;
-    const KBuf *buf; /* STORE */
-    Affine at;       /* STORE; IF: the condition */
+    const KBuf *buf; /* STORE, PREFETCH */
+    Affine at;       /* STORE, PREFETCH; IF: the condition */
     int active;
+    int cache;  /* PREFETCH: 1 or 2, the first or the second */
     KExpr *dyn; /* STORE: see KExpr */
     int64_t dyn_scale;
     const char *text; /* NOTE */
@@ -348,6 +350,9 @@ KExpr *kb_call(KBuilder *b, const KFunc *f, KExpr *const *args);
 KExpr *kb_clamp(KBuilder *b, KExpr *x, int64_t lo, int64_t hi);
 
 void kb_store(KBuilder *b, const KBuf *buf, Affine at, KExpr *e);
+/* Asks for the line of an element in cache 1 or 2; the only access that may lie outside its
+ * buffer. */
+void kb_prefetch(KBuilder *b, const KBuf *buf, Affine at, int cache);
 void kb_store_tail(KBuilder *b, const KBuf *buf, Affine at, KExpr *e, int active);
 void kb_store_dyn(KBuilder *b, const KBuf *buf, Affine at, KExpr *dyn, int64_t scale, KExpr *e,
                   int active);

@@ -220,6 +220,10 @@ static void put_stmt(Dump *t, const KStmt *s)
         if (s->active != s->expr->type.lanes)
             put(t, " active %d", s->active);
         break;
+    case KS_PREFETCH:
+        put(t, "prefetch l%d ", s->cache);
+        put_place(t, s->buf, &s->at, NULL, 0);
+        break;
     case KS_NOTE:
         put(t, "# %s", s->text);
         break;

@@ -170,6 +170,11 @@ static void put_stmts(Tokens *t, const KStmt *s)
         case KS_LET:
             put_name(t, s->let);
             break;
+        case KS_PREFETCH:
+            put(t, s->cache);
+            put(t, s->buf->index);
+            put_affine(t, &s->at);
+            break;
         case KS_STORE:
             put(t, s->buf->index);
             put(t, s->active);

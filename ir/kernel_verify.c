@@ -313,6 +313,7 @@ static bool check_stmt(Verifier *v, const KStmt *s)
         return s->expr != NULL && check_memory_type(v, s->buf, s->expr->type) &&
                check_access(v, s->buf, &s->at, s->active, s->dyn, s->dyn_scale) &&
                check_independent(v, s);
+    case KS_PREFETCH:
     case KS_NOTE:
         return true;
     }

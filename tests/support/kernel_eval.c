@@ -439,6 +439,7 @@ static void eval_stmt(Eval *ev, const KStmt *s)
     case KS_STORE:
         eval_store(ev, s);
         break;
+    case KS_PREFETCH:
     case KS_NOTE:
         break;
     }
