@@ -13,7 +13,10 @@
  * share the right-hand side are one long matrix. */
 #include "codegen/lower_conv.h"
 
-enum { MAX_TILE = 32 };
+enum {
+    MAX_TILE = 32,
+    AHEAD_BYTES = 4096, /* of the weights that are read now: those to ask for */
+};
 
 typedef struct Gemm {
     Lower *lw;
@@ -224,23 +227,69 @@ static void open_tile(Gemm *g, GemmTile *t)
     }
 }
 
-static void build_columns(Gemm *g, GemmTile *t)
+/* acc += row k of the right-hand side times column k of the left-hand one. */
+static void column_step(Gemm *g, const GemmTile *t, const KReg *acc, Affine k)
 {
     KBuilder *b = g->b;
     const KLet *w[MAX_TILE];
-    int depth = 0;
-    open_tile(g, t);
-    Affine k = conv_loop(b, "k", g->k, KL_SERIAL, &depth);
-    for (int v = 0; g->k > 0 && v < t->vectors; v++)
+    for (int v = 0; v < t->vectors; v++)
         w[v] = name_let(g, 'b', v, load_columns(g, t, k, v));
-    for (int r = 0; g->k > 0 && r < t->rows; r++) {
+    for (int r = 0; r < t->rows; r++) {
         KExpr *load = kb_load(b, g->a, a_index(g, t, r, k), 1);
         const KLet *a = name_let(g, 'a', r, kb_splat(b, load, g->lanes));
         for (int v = 0; v < t->vectors; v++)
-            kb_set2(b, t->acc, aff(r), aff(v),
-                    kb_fma(b, kb_use(b, a), kb_use(b, w[v]), kb_get2(b, t->acc, aff(r), aff(v))));
+            kb_set2(b, acc, aff(r), aff(v),
+                    kb_fma(b, kb_use(b, a), kb_use(b, w[v]), kb_get2(b, acc, aff(r), aff(v))));
+    }
+}
+
+/* Whether a matrix-vector product waits for weights that come from memory. */
+static bool is_stream(const Gemm *g)
+{
+    return g->packed && g->m == 1 && g->n_batch == 0 && g->lanes > 1 && g->k > 1 &&
+           4 * g->k * g->n > kb_target(g->b)->l2_bytes &&
+           2 * g->tile_n < kb_target(g->b)->n_registers - 2;
+}
+
+/* The two halves of K at the same time, and the weights asked for in advance: one core alone gets
+ * more out of memory when it reads at two places (docs/PERFORMANCE.md). */
+static void stream_halves(Gemm *g, const GemmTile *t)
+{
+    KBuilder *b = g->b;
+    int depth = 0;
+    int64_t half = g->k / 2, width = (int64_t)g->tile_n * g->lanes;
+    KReg *far = kb_reg(b, "far", t->acc->type, 2, t->rows, t->vectors);
+    for (int v = 0; v < t->vectors; v++)
+        kb_set2(b, far, aff(0), aff(v), kb_const(b, far->type, 0));
+    Affine k = conv_loop(b, "k", half, KL_SERIAL, &depth);
+    for (int h = 0; h < 2; h++) {
+        Affine row = aff_addc(k, h * half);
+        Affine at = aff_add(aff_mul(t->col, g->k), aff_mul(row, width));
+        for (int v = 0; v < t->vectors; v++)
+            kb_prefetch(b, g->w, aff_addc(at, (int64_t)v * g->lanes + AHEAD_BYTES / 4), 1);
+        column_step(g, t, h == 0 ? t->acc : far, row);
     }
     conv_end(b, depth);
+    if (g->k % 2 != 0)
+        column_step(g, t, t->acc, aff(g->k - 1));
+    for (int v = 0; v < t->vectors; v++)
+        kb_set2(
+            b, t->acc, aff(0), aff(v),
+            kb_bin(b, KO_ADD, kb_get2(b, t->acc, aff(0), aff(v)), kb_get2(b, far, aff(0), aff(v))));
+}
+
+static void build_columns(Gemm *g, GemmTile *t)
+{
+    KBuilder *b = g->b;
+    int depth = 0;
+    open_tile(g, t);
+    if (is_stream(g)) {
+        stream_halves(g, t);
+    } else if (g->k > 0) {
+        Affine k = conv_loop(b, "k", g->k, KL_SERIAL, &depth);
+        column_step(g, t, t->acc, k);
+        conv_end(b, depth);
+    }
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             Coord at = tile_coord(g, aff_addc(t->row, r), aff_addc(t->col, (int64_t)v * g->lanes),

@@ -39,6 +39,15 @@ void lc_close(LowerCase *c)
     arena_free(c->arena);
 }
 
+void lc_small_caches(LowerCase *c, int64_t l1_bytes, int64_t l2_bytes)
+{
+    Target *t = ARENA_ARRAY(c->arena, Target, 1);
+    *t = *c->g->target;
+    t->l1_bytes = l1_bytes;
+    t->l2_bytes = l2_bytes;
+    c->g->target = t;
+}
+
 int64_t lc_random(LowerCase *c, int64_t lo, int64_t hi)
 {
     c->seed = c->seed * 1664525u + 1013904223u;

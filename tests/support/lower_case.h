@@ -22,6 +22,9 @@ typedef struct LowerCase {
 void lc_open(LowerCase *c, unsigned seed, const char *target);
 void lc_close(LowerCase *c);
 
+/* The case's target with caches of these sizes, so that small nodes are cut as large ones are. */
+void lc_small_caches(LowerCase *c, int64_t l1_bytes, int64_t l2_bytes);
+
 /* A pseudo-random number in lo..hi. */
 int64_t lc_random(LowerCase *c, int64_t lo, int64_t hi);
 

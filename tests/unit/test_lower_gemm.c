@@ -82,6 +82,7 @@ static void test_gemm_packed(void **state)
     for (int i = 0; i < 200; i++) {
         LowerCase c;
         open_case(&c, i);
+        lc_small_caches(&c, 49152, i % 3 ? 1024 : 1 << 20); /* weights from memory, or from near */
         random_gemm(&c, i, true);
         lc_pack_gemm(&c);
         random_epilogue(&c);
