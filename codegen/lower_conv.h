@@ -72,6 +72,8 @@ const char *conv_kernel_name(Arena *a, const Node *n, const char *what);
 /* A loop over 0..trips, or nothing but index 0 when it runs once. *depth counts open loops. */
 Affine conv_loop(KBuilder *b, const char *name, int64_t trips, KLoop kind, int *depth);
 void conv_end(KBuilder *b, int depth);
+/* A loop over the indices below n that are this part's turn: part, part + parts, … */
+Affine conv_turn_loop(KBuilder *b, const char *name, int64_t n, int parts, Affine part, int *depth);
 
 /* Coordinates of the output pixel (z, y, x) (indices q along the axes) in channel block `c`. */
 Coord conv_coord(const Node *n, const ConvShape *s, Affine batch, Affine c, const Affine q[3],

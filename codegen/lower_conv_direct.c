@@ -16,14 +16,16 @@
  * with one lane. Input channels of the last block are counted: padding lanes are never read. */
 #include "codegen/lower_conv.h"
 
-enum { MAX_VECTORS = 32 };
+#include "ir/direct_cut.h"
+
+enum { MAX_VECTORS = 32, LINE_FLOATS = 16 };
 
 typedef struct Direct {
     Lower *lw;
     KBuilder *b;
     const Node *node;
     ConvShape s;
-    KBuf *x, *w, *bias, *y;
+    KBuf *x, *w, *bias, *y, *sums;
     Epilogue epilogue;
     int lanes, tile_m, tile_n;
     int64_t oc_blocks; /* vectors of output channels a group */
@@ -36,6 +38,8 @@ typedef struct Direct {
     /* strides of the weights: group, tile, block, channel, vector */
     int64_t w_g, w_oct, w_icb, w_ic, w_t;
     Affine g, oct, n, q[MAX_SPATIAL]; /* the position of the tile */
+    DirectCut cut;
+    Affine part, chunk; /* of the work; of the reduction */
 } Direct;
 
 /* `rows` x `width` pixels from q[1], q[2] of d; `at` is the q[2] of the first tile of its run.
@@ -133,6 +137,16 @@ static bool set_up(Direct *d, Lower *lw, const Node *n)
     return true;
 }
 
+/* The plan has the scratch where the reduction is cut. An input that stayed plain has no blocks. */
+static DirectCut cut_of(const Direct *d)
+{
+    const Plan *plan = &d->node->plan;
+    DirectCut cut = {.chunks = 1, .blocks = d->s.icg / d->block, .parts = 1};
+    if (plan->scratch_bytes == 0 || d->block != d->lanes)
+        return cut;
+    return direct_cut(d->node, kb_target(d->b), plan->tile_m, plan->tile_n, plan->parts);
+}
+
 static void open_buffers(Direct *d, Arg *args)
 {
     const Node *n = d->node;
@@ -156,10 +170,80 @@ static void open_buffers(Direct *d, Arg *args)
     }
     d->y = buf_value(d->b, "y", n->out[0], K_WRITE);
     args[n_args++] = arg_value(d->lw, n->out[0]);
+    if (d->cut.chunks > 1) {
+        d->sums = kb_buf(d->b, "sums", KT_F32, d->cut.sums * d->cut.parts, K_READ_WRITE);
+        args[n_args++] = arg_scratch(n, 0);
+    }
     epilogue_open(d->lw, d->b, n, &d->epilogue, args, &n_args);
 }
 
 /* ---- the tile ---- */
+
+static bool is_cut(const Direct *d)
+{
+    return d->cut.chunks > 1;
+}
+
+/* Runs what follows in the last chunk only, up to the matching end. */
+static void open_last_chunk(Direct *d)
+{
+    if (is_cut(d))
+        kb_if(d->b, aff_addc(d->chunk, 1 - d->cut.chunks));
+}
+
+static void end_last_chunk(Direct *d)
+{
+    if (is_cut(d))
+        kb_end(d->b);
+}
+
+/* Where the sums of pixel p of the tile, vector v, wait for the next chunk. */
+static Affine sums_at(const Direct *d, const Tile *t, int p, int v)
+{
+    const ConvAxis *y = &d->s.axis[1], *x = &d->s.axis[2];
+    Affine row = aff_add(aff_mul(d->q[0], y->count), aff_addc(d->q[1], p / t->width));
+    Affine pixel = aff_add(aff_mul(row, x->count), aff_addc(d->q[2], p % t->width));
+    Affine at = aff_addc(aff_mul(pixel, d->tile_n), v);
+    return aff_add(aff_mul(d->part, d->cut.sums), aff_mul(at, d->lanes));
+}
+
+/* acc = the sums of the chunks before this one. */
+static void load_sums(Direct *d, const Tile *t)
+{
+    KBuilder *b = d->b;
+    kb_if(b, aff_addc(d->chunk, -1));
+    for (int v = 0; v < d->tile_n; v++)
+        for (int p = 0; p < t->rows * t->width; p++)
+            kb_set2(b, t->acc, aff(p), aff(v), kb_load(b, d->sums, sums_at(d, t, p, v), d->lanes));
+    kb_end(b);
+}
+
+static void store_sums(Direct *d, const Tile *t)
+{
+    KBuilder *b = d->b;
+    kb_if(b, aff_sub(aff(d->cut.chunks - 2), d->chunk));
+    for (int v = 0; v < d->tile_n; v++)
+        for (int p = 0; p < t->rows * t->width; p++)
+            kb_store(b, d->sums, sums_at(d, t, p, v), kb_get2(b, t->acc, aff(p), aff(v)));
+    kb_end(b);
+}
+
+/* Asks for the tile's share of the next chunk's weights: a chunk behind `at`, which is where those
+ * of one kernel row in one block of channels are. */
+static void prefetch_chunk(Direct *d, const Tile *t, Affine at)
+{
+    const ConvAxis *y = &d->s.axis[1], *x = &d->s.axis[2];
+    int64_t row = d->w_icb / (d->s.axis[0].kernel * y->kernel); /* floats of a kernel row */
+    int64_t share = ceil_div(row, d->s.axis[0].count * y->count * x->count); /* of a pixel */
+    int64_t lines = ceil_div(t->rows * t->width * share, LINE_FLOATS);
+    Affine pixel = aff_add(aff_mul(d->q[0], y->count), d->q[1]);
+    pixel = aff_add(aff_mul(pixel, x->count), d->q[2]);
+    at = aff_addc(aff_add(at, aff_mul(pixel, share)), d->cut.blocks * d->w_icb);
+    int depth = 0;
+    Affine i = conv_loop(d->b, "line", lines, KL_SERIAL, &depth);
+    kb_prefetch(d->b, d->w, aff_add(at, aff_mul(i, LINE_FLOATS)), 2);
+    conv_end(d->b, depth);
+}
 
 /* acc = bias. */
 static void open_tile(Direct *d, Tile *t)
@@ -180,6 +264,8 @@ static void open_tile(Direct *d, Tile *t)
             kb_set2(b, t->acc, aff(p), aff(v),
                     bias ? kb_use(b, bias) : kb_const(b, t->acc->type, 0));
     }
+    if (is_cut(d))
+        load_sums(d, t);
 }
 
 /* acc of pixel p += x * weights. */
@@ -263,6 +349,15 @@ static bool always_inside(const ConvAxis *a, Affine first, Affine last)
     return lo >= 0 && hi < a->in;
 }
 
+/* Where the weights of the kernel row of taps j[0], j[1] begin. */
+static Affine kernel_row_weights(const Direct *d, Affine w_block, const Affine j[3],
+                                 int64_t channels)
+{
+    const Affine first[3] = {j[0], j[1], aff(0)};
+    Affine tap = tap_element(&d->s, first);
+    return aff_add(w_block, aff_mul(tap, channels * d->tile_n * d->lanes));
+}
+
 /* One kernel row: the rows of the tile together where all are inside the image, otherwise each
  * under its own ifs. */
 static void kernel_row(Direct *d, const Tile *t, Affine j[3], Affine x_plane, Affine w_block,
@@ -285,13 +380,13 @@ static void kernel_row(Direct *d, const Tile *t, Affine j[3], Affine x_plane, Af
 }
 
 /* Blocks first..first + blocks of `channels` input channels each. */
-static void reduce_blocks(Direct *d, const Tile *t, int64_t first, int64_t blocks, int64_t channels)
+static void reduce_blocks(Direct *d, const Tile *t, Affine first, int64_t blocks, int64_t channels)
 {
     KBuilder *b = d->b;
     const ConvShape *s = &d->s;
     int depth = 0;
     Affine j[3];
-    Affine icb = aff_addc(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
+    Affine icb = aff_add(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
     j[0] = conv_loop(b, "kz", s->axis[0].taps, KL_SERIAL, &depth);
     Affine iz = conv_in_at(&s->axis[0], d->q[0], 0, j[0]);
     open_inside(d, 0, iz, &depth);
@@ -301,6 +396,8 @@ static void reduce_blocks(Direct *d, const Tile *t, int64_t first, int64_t block
     x_plane = aff_add(x_plane, aff_mul(icb, d->x_icb));
     Affine w_block = aff_add(aff_mul(d->g, d->w_g), aff_mul(d->oct, d->w_oct));
     w_block = aff_add(w_block, aff_mul(icb, d->w_icb));
+    if (is_cut(d) && channels == d->block)
+        prefetch_chunk(d, t, kernel_row_weights(d, w_block, j, channels));
     kernel_row(d, t, j, x_plane, w_block, channels);
     conv_end(b, depth);
 }
@@ -365,10 +462,16 @@ static void build_tile(Direct *d, Tile *t)
     bool taps = s->axis[0].taps > 0 && s->axis[1].taps > 0 && s->axis[2].taps > 0;
     int64_t full = s->icg / d->block, rest = s->icg % d->block;
     if (taps && full > 0)
-        reduce_blocks(d, t, 0, full, d->block);
+        reduce_blocks(d, t, aff_mul(d->chunk, d->cut.blocks), d->cut.blocks, d->block);
+    open_last_chunk(d);
     if (taps && rest > 0)
-        reduce_blocks(d, t, full, 1, rest);
+        reduce_blocks(d, t, aff(full), 1, rest);
+    end_last_chunk(d);
+    if (is_cut(d))
+        store_sums(d, t);
+    open_last_chunk(d);
     close_tile(d, t);
+    end_last_chunk(d);
 }
 
 /* ---- the loops around ---- */
@@ -439,6 +542,20 @@ static int64_t inner_tiles(const Direct *d)
     return tiles;
 }
 
+/* The parts compute output channels of their own, chunk by chunk. */
+static void build_cut(Direct *d)
+{
+    KBuilder *b = d->b;
+    int depth = 0;
+    d->g = aff(0);
+    d->part = conv_loop(b, "share", d->cut.parts, KL_PARALLEL, &depth);
+    Affine oct = conv_turn_loop(b, "oct", d->oc_tiles, d->cut.parts, d->part, &depth);
+    d->n = conv_loop(b, "n", d->s.batch, KL_SERIAL, &depth);
+    d->chunk = conv_loop(b, "chunk", d->cut.chunks, KL_SERIAL, &depth);
+    build_rows(d, oct, KL_SERIAL);
+    conv_end(b, depth);
+}
+
 static void build_conv(Direct *d)
 {
     KBuilder *b = d->b;
@@ -486,9 +603,13 @@ bool lower_conv_direct(Lower *lw, const Node *n)
         return false;
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "conv"));
+    d.cut = cut_of(&d);
     open_buffers(&d, args);
-    d.oc_inner = inner_tiles(&d);
-    build_conv(&d);
+    d.oc_inner = is_cut(&d) ? 1 : inner_tiles(&d);
+    if (is_cut(&d))
+        build_cut(&d);
+    else
+        build_conv(&d);
     const char *note = arena_printf(lw->arena, "direct, %d pixels x %d vectors of %d", d.tile_m,
                                     d.tile_n, d.lanes);
     return lower_emit(lw, n, d.b, note, args);
@@ -508,6 +629,7 @@ bool lower_conv_transpose(Lower *lw, const Node *n)
     Direct d = {.s = conv_transpose_shape(n, phase)};
     if (!set_up(&d, lw, n))
         return false;
+    d.cut = (DirectCut){.chunks = 1, .blocks = d.s.icg / d.block, .parts = 1};
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "deconv"));
     open_buffers(&d, args);

@@ -265,6 +265,17 @@ void conv_end(KBuilder *b, int depth)
         kb_end(b);
 }
 
+Affine conv_turn_loop(KBuilder *b, const char *name, int64_t n, int parts, Affine part, int *depth)
+{
+    Affine at = aff_mul(conv_loop(b, name, (n + parts - 1) / parts, KL_SERIAL, depth), parts);
+    at = aff_add(at, part);
+    if (n % parts != 0) {
+        kb_if(b, aff_sub(aff(n - 1), at));
+        ++*depth;
+    }
+    return at;
+}
+
 Coord conv_coord(const Node *n, const ConvShape *s, Affine batch, Affine c, const Affine q[3],
                  int lanes)
 {

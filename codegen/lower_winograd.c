@@ -19,7 +19,7 @@
 #include "ir/packing.h"
 #include "ir/winograd.h"
 
-enum { MAX_T = WINOGRAD_MAX_T, MAX_VECTORS = 32 };
+enum { MAX_T = WINOGRAD_MAX_T, MAX_VECTORS = 32, LINE_FLOATS = 16 };
 
 typedef struct Winograd {
     Lower *lw;
@@ -32,8 +32,9 @@ typedef struct Winograd {
     int lanes, tile_m, tile_n;
     int64_t ic_blocks, oc_blocks, oc_tiles;
     WinogradCut cut;
-    Affine part;         /* of the work */
-    Affine n, row0, oct; /* image, first tile row of the band, tile of output channels */
+    int64_t chunks, chunk_blocks; /* of channel blocks, whose weights stay in the first cache */
+    Affine part;                  /* of the work */
+    Affine n, row0, oct;          /* image, first tile row of the band, tile of output channels */
 } Winograd;
 
 /* One operand of a transform: a value, an element of a register, or zero. */
@@ -243,24 +244,40 @@ static void transform_image(Winograd *g, KLoop loop)
 /* ---- the products: M = V * U ---- */
 
 typedef struct PointTile {
-    Affine point, p; /* first tile of the register tile */
+    Affine point, chunk;
+    Affine p; /* first tile of the register tile */
     int width;
     const KReg *acc;
 } PointTile;
 
-/* Channel blocks first..first + blocks of `channels` channels. */
-static void multiply(Winograd *g, const PointTile *t, int64_t first, int64_t blocks,
+/* Asks for the tile's share of the next chunk's weights: a chunk behind `at`, which is where those
+ * of one block of channels are. */
+static void prefetch_chunk(Winograd *g, const PointTile *t, Affine at)
+{
+    int64_t block = (int64_t)g->lanes * g->tile_n * g->lanes; /* floats */
+    int64_t share = (block + g->cut.tiles - 1) / g->cut.tiles, mine = share * t->width;
+    int depth = 0;
+    at = aff_addc(aff_add(at, aff_mul(t->p, share)), g->chunk_blocks * block);
+    Affine i = conv_loop(g->b, "line", (mine + LINE_FLOATS - 1) / LINE_FLOATS, KL_SERIAL, &depth);
+    kb_prefetch(g->b, g->w, aff_add(at, aff_mul(i, LINE_FLOATS)), 2);
+    conv_end(g->b, depth);
+}
+
+/* `blocks` channel blocks from `first` on, of `channels` channels. */
+static void multiply(Winograd *g, const PointTile *t, Affine first, int64_t blocks,
                      int64_t channels)
 {
     KBuilder *b = g->b;
     const KLet *w[MAX_VECTORS];
     int depth = 0;
     int64_t points = (int64_t)g->form->t * g->form->t, width = (int64_t)g->tile_n * g->lanes;
-    Affine icb = aff_addc(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
-    Affine ic = conv_loop(b, "ic", channels, KL_SERIAL, &depth);
+    Affine icb = aff_add(conv_loop(b, "icb", blocks, KL_SERIAL, &depth), first);
     Affine row = aff_add(aff_mul(g->oct, points), t->point);
-    Affine channel = aff_add(aff_mul(icb, g->lanes), ic);
-    Affine w_at = aff_mul(aff_add(aff_mul(row, g->s.ic), channel), width);
+    Affine w_block = aff_add(aff_mul(row, g->s.ic), aff_mul(icb, g->lanes));
+    if (channels > 1 && channels == g->lanes)
+        prefetch_chunk(g, t, aff_mul(w_block, width));
+    Affine ic = conv_loop(b, "ic", channels, KL_SERIAL, &depth);
+    Affine w_at = aff_mul(aff_add(w_block, ic), width);
     for (int v = 0; v < g->tile_n; v++)
         w[v] = kb_let(b, arena_printf(g->lw->arena, "w%d", v),
                       kb_load(b, g->w, aff_addc(w_at, (int64_t)v * g->lanes), g->lanes));
@@ -279,25 +296,46 @@ static void multiply(Winograd *g, const PointTile *t, int64_t first, int64_t blo
     conv_end(b, depth);
 }
 
-static void multiply_tile(Winograd *g, PointTile *t)
+/* Where the product of tile p of the register tile with vector v is. */
+static Affine product_at(const Winograd *g, const PointTile *t, int p, int v)
+{
+    Affine at = aff_addc(aff_mul(t->point, g->tile_n), v);
+    at = aff_addc(aff_add(aff_mul(at, g->cut.tiles), t->p), p);
+    return aff_add(products_base(g), aff_mul(at, g->lanes));
+}
+
+/* acc = 0, or the sums of the chunks before this one. */
+static void open_products(Winograd *g, PointTile *t)
 {
     KBuilder *b = g->b;
-    int64_t full = g->s.ic / g->lanes, rest = g->s.ic % g->lanes;
     t->acc = kb_reg(b, "acc", KTYPE(KT_F32, g->lanes), 2, t->width, g->tile_n);
     for (int p = 0; p < t->width; p++)
         for (int v = 0; v < g->tile_n; v++)
             kb_set2(b, t->acc, aff(p), aff(v), kb_f32(b, 0.0, g->lanes));
-    if (full > 0)
-        multiply(g, t, 0, full, g->lanes);
-    if (rest > 0)
-        multiply(g, t, full, 1, rest);
+    if (g->chunks == 1)
+        return;
+    kb_if(b, aff_addc(t->chunk, -1));
     for (int v = 0; v < g->tile_n; v++)
-        for (int p = 0; p < t->width; p++) {
-            Affine at = aff_addc(aff_mul(t->point, g->tile_n), v);
-            at = aff_addc(aff_add(aff_mul(at, g->cut.tiles), t->p), p);
-            at = aff_add(products_base(g), aff_mul(at, g->lanes));
-            kb_store(b, g->m, at, kb_get2(b, t->acc, aff(p), aff(v)));
-        }
+        for (int p = 0; p < t->width; p++)
+            kb_set2(b, t->acc, aff(p), aff(v), kb_load(b, g->m, product_at(g, t, p, v), g->lanes));
+    kb_end(b);
+}
+
+static void multiply_tile(Winograd *g, PointTile *t)
+{
+    KBuilder *b = g->b;
+    int64_t full = g->s.ic / g->lanes, rest = g->s.ic % g->lanes;
+    open_products(g, t);
+    if (full > 0)
+        multiply(g, t, aff_mul(t->chunk, g->chunk_blocks), g->chunk_blocks, g->lanes);
+    if (rest > 0) {
+        kb_if(b, aff_addc(t->chunk, 1 - g->chunks));
+        multiply(g, t, aff(full), 1, rest);
+        kb_end(b);
+    }
+    for (int v = 0; v < g->tile_n; v++)
+        for (int p = 0; p < t->width; p++)
+            kb_store(b, g->m, product_at(g, t, p, v), kb_get2(b, t->acc, aff(p), aff(v)));
 }
 
 static void multiply_points(Winograd *g)
@@ -307,6 +345,7 @@ static void multiply_points(Winograd *g)
     int64_t points = (int64_t)g->form->t * g->form->t, whole = g->cut.tiles / g->tile_m;
     PointTile t = {.width = g->tile_m};
     t.point = conv_loop(b, "point", points, KL_SERIAL, &depth);
+    t.chunk = conv_loop(b, "chunk", g->chunks, KL_SERIAL, &depth);
     if (whole > 0) {
         t.p = aff_mul(conv_loop(b, "p", whole, KL_SERIAL, &inner), g->tile_m);
         multiply_tile(g, &t);
@@ -425,20 +464,6 @@ static void output_tiles(Winograd *g)
 
 /* ---- set-up ---- */
 
-/* Opens a loop over the indices below n that belong to this part: part, part + parts, … */
-static Affine turn_loop(Winograd *g, const char *name, int64_t n, int *depth)
-{
-    KBuilder *b = g->b;
-    int64_t turns = (n + g->cut.parts - 1) / g->cut.parts;
-    Affine at = aff_mul(conv_loop(b, name, turns, KL_SERIAL, depth), g->cut.parts);
-    at = aff_add(at, g->part);
-    if (n % g->cut.parts != 0) {
-        kb_if(b, aff_sub(aff(n - 1), at));
-        ++*depth;
-    }
-    return at;
-}
-
 static void open_parts(Winograd *g, int *depth)
 {
     g->part = conv_loop(g->b, "share", g->cut.parts, KL_PARALLEL, depth);
@@ -451,7 +476,7 @@ static void build_bands(Winograd *g)
     int depth = 0, inner = 0;
     open_parts(g, &depth);
     g->n = conv_loop(b, "n", g->s.batch, KL_SERIAL, &depth);
-    g->row0 = turn_loop(g, "band", g->cut.rows / g->cut.band, &depth);
+    g->row0 = conv_turn_loop(b, "band", g->cut.rows / g->cut.band, g->cut.parts, g->part, &depth);
     g->row0 = aff_mul(g->row0, g->cut.band);
     transform_image(g, KL_SERIAL);
     g->oct = conv_loop(b, "oct", g->oc_tiles, KL_SERIAL, &inner);
@@ -467,10 +492,22 @@ static void build_shared_image(Winograd *g)
     g->n = g->row0 = aff(0);
     transform_image(g, KL_PARALLEL);
     open_parts(g, &depth);
-    g->oct = turn_loop(g, "oct", g->oc_tiles, &depth);
+    g->oct = conv_turn_loop(g->b, "oct", g->oc_tiles, g->cut.parts, g->part, &depth);
     multiply_points(g);
     output_tiles(g);
     conv_end(g->b, depth);
+}
+
+/* The reduction comes in chunks of blocks whose weights are at most a good half of the first
+ * cache. */
+static void cut_reduction(Winograd *g)
+{
+    int64_t blocks = g->s.ic / g->lanes, bytes = 4 * (int64_t)g->lanes * g->tile_n * g->lanes;
+    g->chunk_blocks = blocks > 0 ? 1 : 0;
+    for (int64_t i = 2; i <= blocks && i * bytes <= kb_target(g->b)->l1_bytes * 2 / 3; i++)
+        if (blocks % i == 0)
+            g->chunk_blocks = i;
+    g->chunks = blocks > 0 ? blocks / g->chunk_blocks : 1;
 }
 
 static bool set_up(Winograd *g)
@@ -530,6 +567,7 @@ bool lower_conv_winograd(Lower *lw, const Node *n)
         return node_error(lw->graph, n, "internal error: plan and layout do not fit");
     Arg args[MAX_KERNEL_BUFFERS];
     g.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "winograd"));
+    cut_reduction(&g);
     open_buffers(&g, args);
     if (g.cut.shared_image)
         build_shared_image(&g);

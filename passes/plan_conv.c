@@ -4,6 +4,7 @@
  * general algorithm last. Winograd is only taken where it is clearly faster than the direct kernel
  * and its error, measured on the weights, is within the bound. A plan file and --conv go before the
  * estimates: where --conv asks for what is not legal, the node says why. */
+#include "ir/direct_cut.h"
 #include "ir/packing.h"
 #include "ir/winograd.h"
 #include "passes/cost.h"
@@ -254,7 +255,11 @@ static void take(Graph *g, Node *n, const Candidate *c)
     p->tile_n = c->tile_n;
     p->tile_out = c->tile_out;
     p->why = reason(g, c);
-    if (c->algo == ALGO_WINOGRAD) {
+    if (c->algo == ALGO_DIRECT) {
+        DirectCut cut = direct_cut(n, g->target, c->tile_m, c->tile_n, g->threads);
+        p->parts = cut.parts;
+        p->scratch_bytes = cut.scratch_bytes;
+    } else if (c->algo == ALGO_WINOGRAD) {
         WinogradCut cut = cut_of(g, n, c->tile_out, c->tile_n);
         p->parts = cut.parts;
         p->scratch_bytes = cut.scratch;

@@ -1,4 +1,5 @@
 /* Unit tests of the convolution kernels: random shapes around every edge, on every width. */
+#include "ir/direct_cut.h"
 #include "ir/packing.h"
 #include "tests/support/lower_case.h"
 
@@ -174,6 +175,35 @@ static void test_transpose_variable_weights(void **state)
     check_random(OP_ConvTranspose, 40, false);
 }
 
+/* Reductions in chunks: some of the cases must be cut, or they prove nothing. */
+static void test_direct_cut(void **state)
+{
+    (void)state;
+    int cut = 0;
+    for (int i = 0; i < 150; i++) {
+        LowerCase c;
+        ConvCase t = {.lanes = 16};
+        lc_open(&c, (unsigned)i, target_of(t.lanes));
+        lc_small_caches(&c, lc_random(&c, 1, 12) * 1024, 1 << 20);
+        t.spatial = lc_random(&c, 0, 3) ? 2 : (int)lc_random(&c, 1, 3);
+        random_channels(&c, &t);
+        random_window(&c, &t, false);
+        t.in_block = t.lanes;
+        t.group = 1;
+        t.ic = lc_random(&c, 2 * (int64_t)t.lanes, 5 * (int64_t)t.lanes + 3);
+        Node *n = conv_node(&c, &t, OP_Conv, true);
+        DirectCut d = direct_cut(n, c.g->target, t.tile_m, t.tile_n, 1 + i % 3);
+        n->plan.parts = d.parts;
+        n->plan.scratch_bytes = d.scratch_bytes;
+        cut += d.chunks > 1;
+        lc_pack_direct(&c);
+        random_epilogue(&c, &t);
+        lc_check(&c);
+        lc_close(&c);
+    }
+    assert_true(cut > 50);
+}
+
 /* 1x1 kernels, whose image becomes one row, with every extent that may be 1. */
 static void test_pointwise(void **state)
 {
@@ -273,6 +303,7 @@ static void test_winograd(void **state)
         LowerCase c;
         ConvCase t = {.spatial = 2, .lanes = all_lanes[i % 4], .in_block = all_lanes[i % 4]};
         lc_open(&c, (unsigned)i, target_of(t.lanes));
+        lc_small_caches(&c, i % 3 ? 49152 : 1024, 1 << 20); /* chunks of one block or of all */
         random_channels(&c, &t);
         t.in_block = t.lanes;
         t.group = 1;
@@ -304,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct),
         cmocka_unit_test(test_direct_variable_weights),
+        cmocka_unit_test(test_direct_cut),
         cmocka_unit_test(test_pointwise),
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_im2col),
