@@ -483,8 +483,8 @@ static void open_inner(Direct *d, Affine outer, int *depth)
     d->oct = aff_add(aff_mul(outer, d->oc_inner), inner);
 }
 
-/* All tiles of the `rows` rows from q[0], q[1]. */
-static void build_row(Direct *d, int rows, Affine outer)
+/* All tiles of the `rows` rows from q[0], q[1]; loops over tiles are of `kind`. */
+static void build_row(Direct *d, int rows, Affine outer, KLoop kind)
 {
     KBuilder *b = d->b;
     for (TileRun r = {0}; conv_next_run(&d->s.axis[2], d->tile_m, &r);) {
@@ -492,7 +492,7 @@ static void build_row(Direct *d, int rows, Affine outer)
         Tile t = {.at = r.q, .rows = rows, .width = r.width};
         d->q[2] = aff(r.q);
         if (r.tiles > 1) {
-            d->q[2] = aff_var(kb_for(b, "ox", r.q, r.q + r.tiles * r.width, r.width, KL_SERIAL));
+            d->q[2] = aff_var(kb_for(b, "ox", r.q, r.q + r.tiles * r.width, r.width, kind));
             depth++;
         }
         open_inner(d, outer, &depth);
@@ -520,11 +520,11 @@ static void build_rows(Direct *d, Affine outer, KLoop kind)
     d->q[0] = conv_loop(b, "oz", d->s.axis[0].count, kind, &depth);
     int planes = depth;
     d->q[1] = aff_mul(conv_loop(b, "oy", whole, depth ? KL_SERIAL : kind, &depth), rows);
-    build_row(d, rows, outer);
+    build_row(d, rows, outer, depth ? KL_SERIAL : kind);
     conv_end(b, depth - planes);
     if (count % rows != 0) {
         d->q[1] = aff(whole * rows);
-        build_row(d, (int)(count % rows), outer);
+        build_row(d, (int)(count % rows), outer, planes ? KL_SERIAL : kind);
     }
     conv_end(b, planes);
 }

@@ -6,6 +6,13 @@ static bool pays(const DirectCut *c, const Target *t, int64_t blocks, int64_t bl
     return blocks > 1 && blocks * block_bytes > t->l1_bytes && 4 * c->sums <= t->l2_bytes / 4;
 }
 
+/* Whether no part waits for more than a sixth of the time. */
+static bool shares_well(int64_t tiles, int parts)
+{
+    int64_t turns = (tiles + parts - 1) / parts;
+    return 5 * turns * parts <= 6 * tiles;
+}
+
 DirectCut direct_cut(const Node *n, const Target *t, int tile_m, int tile_n, int threads)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape, *w = &n->in[1]->shape;
@@ -15,7 +22,7 @@ DirectCut direct_cut(const Node *n, const Target *t, int tile_m, int tile_n, int
     DirectCut none = {.chunks = 1, .blocks = blocks, .parts = 1};
     DirectCut c = {.blocks = 1, .sums = pixels * tile, .parts = threads > 1 ? threads : 1};
     if (n->op != OP_Conv || n->params.conv.group != 1 || n->out[0]->dtype != DT_F32 || lanes == 1 ||
-        pixels <= tile_m || tiles < c.parts || !pays(&c, t, blocks, block_bytes))
+        pixels <= tile_m || !shares_well(tiles, c.parts) || !pays(&c, t, blocks, block_bytes))
         return none;
     for (int64_t i = 2; i < blocks && i * block_bytes <= t->l1_bytes * 5 / 8; i++)
         if (blocks % i == 0)
