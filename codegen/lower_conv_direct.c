@@ -9,6 +9,10 @@
  *             T vectors of weights, one splat a pixel, T FMAs a pixel
  *           epilogue and store
  *
+ * Where ir/direct_cut.h says so the reduction is cut: chunks of the loop over icb go over all rows
+ * of the image, a tile starts from the sums of the chunks before and leaves its own in the scratch,
+ * and asks for its share of the next chunk's weights. The parts of the work share channel tiles.
+ *
  * Columns outside the image are trimmed while the kernel is built: tiles whose taps meet the
  * border alike form one loop, and taps that are inside for the same pixels form one loop
  * (codegen/lower_conv_shape.c), so nothing is tested in the inner loops. The weights are walked
@@ -612,6 +616,9 @@ bool lower_conv_direct(Lower *lw, const Node *n)
         build_conv(&d);
     const char *note = arena_printf(lw->arena, "direct, %d pixels x %d vectors of %d", d.tile_m,
                                     d.tile_n, d.lanes);
+    if (is_cut(&d))
+        note =
+            arena_printf(lw->arena, "%s, reduction in %lld chunks", note, (long long)d.cut.chunks);
     return lower_emit(lw, n, d.b, note, args);
 }
 

@@ -6,6 +6,7 @@
  *       V = B^T d B of every tile and channel              scratch [t t][channel block][tile][L]
  *       for the tiles of output channels
  *         for the t t points: M = V * U                    scratch [t t][T][tile][L]
+ *           (chunks of channel blocks, whose U stays in the first cache, go over all tiles)
  *         y = A^T M A + bias, epilogue, store
  *
  * Where several parts share one band, the first step is a loop of its own over channel blocks.
