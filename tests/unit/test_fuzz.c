@@ -22,11 +22,7 @@ enum { OPERATOR_ROUNDS = 6, NUMBER_ROUNDS = 6 };
 #else
 enum { OPERATOR_ROUNDS = 16, NUMBER_ROUNDS = 16 };
 #endif
-enum {
-    NETWORK_ROUNDS = 150,
-    HEAD = 2048,
-    MEMORY = 256 << 20
-};
+enum { NETWORK_ROUNDS = 150, HEAD = 2048, MEMORY = 256 << 20 };
 
 typedef struct Fuzz {
     uint64_t random;
