@@ -309,7 +309,7 @@ static void print_store(Printer *p, int indent, const KStmt *s)
 static void print_prefetch(Printer *p, int indent, const KStmt *s)
 {
     Text line = text_new(p->arena);
-    const Affine bytes = aff_mul(affine_tidy(&s->at), kbase_size(s->buf->base));
+    const Affine bytes = aff_mul(affine_tidy(&s->at), (int64_t)kbase_size(s->buf->base));
     text_add(&line, "%s(%s, ",
              word_use(&p->emit->words, s->cache == 1 ? "prefetch_l1" : "prefetch_l2", 1),
              name_of(&p->names, s->buf));

@@ -141,11 +141,16 @@ static bool set_up(Direct *d, Lower *lw, const Node *n)
     return true;
 }
 
+static DirectCut uncut(const Direct *d)
+{
+    return (DirectCut){.chunks = 1, .blocks = d->block > 0 ? d->s.icg / d->block : 0, .parts = 1};
+}
+
 /* The plan has the scratch where the reduction is cut. An input that stayed plain has no blocks. */
 static DirectCut cut_of(const Direct *d)
 {
     const Plan *plan = &d->node->plan;
-    DirectCut cut = {.chunks = 1, .blocks = d->s.icg / d->block, .parts = 1};
+    DirectCut cut = uncut(d);
     if (plan->scratch_bytes == 0 || d->block != d->lanes)
         return cut;
     return direct_cut(d->node, kb_target(d->b), plan->tile_m, plan->tile_n, plan->parts);
@@ -239,7 +244,7 @@ static void prefetch_chunk(Direct *d, const Tile *t, Affine at)
     const ConvAxis *y = &d->s.axis[1], *x = &d->s.axis[2];
     int64_t row = d->w_icb / (d->s.axis[0].kernel * y->kernel); /* floats of a kernel row */
     int64_t share = ceil_div(row, d->s.axis[0].count * y->count * x->count); /* of a pixel */
-    int64_t lines = ceil_div(t->rows * t->width * share, LINE_FLOATS);
+    int64_t lines = ceil_div((int64_t)t->rows * t->width * share, LINE_FLOATS);
     Affine pixel = aff_add(aff_mul(d->q[0], y->count), d->q[1]);
     pixel = aff_add(aff_mul(pixel, x->count), d->q[2]);
     at = aff_addc(aff_add(at, aff_mul(pixel, share)), d->cut.blocks * d->w_icb);
@@ -636,7 +641,7 @@ bool lower_conv_transpose(Lower *lw, const Node *n)
     Direct d = {.s = conv_transpose_shape(n, phase)};
     if (!set_up(&d, lw, n))
         return false;
-    d.cut = (DirectCut){.chunks = 1, .blocks = d.s.icg / d.block, .parts = 1};
+    d.cut = uncut(&d);
     Arg args[MAX_KERNEL_BUFFERS];
     d.b = kb_new(lw->arena, lw->program->target, conv_kernel_name(lw->arena, n, "deconv"));
     open_buffers(&d, args);

@@ -16,7 +16,8 @@ static bool shares_well(int64_t tiles, int parts)
 DirectCut direct_cut(const Node *n, const Target *t, int tile_m, int tile_n, int threads)
 {
     const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape, *w = &n->in[1]->shape;
-    int64_t lanes = t->lanes, tile = tile_n * lanes, taps = shape_range_numel(w, 2, w->rank);
+    int64_t lanes = t->lanes, tile = (int64_t)tile_n * lanes,
+            taps = shape_range_numel(w, 2, w->rank);
     int64_t blocks = x->dim[1] / lanes, block_bytes = 4 * lanes * taps * tile;
     int64_t pixels = shape_range_numel(y, 2, y->rank), tiles = (y->dim[1] + tile - 1) / tile;
     DirectCut none = {.chunks = 1, .blocks = blocks, .parts = 1};

@@ -69,24 +69,29 @@ static bool facts(Arena *a, const OpLines *lines)
     return ok;
 }
 
+static bool error_of(const OpLine *l)
+{
+    Arena *a = arena_new(0);
+    if (a == NULL || setjmp(*arena_on_oom(a)) != 0) {
+        arena_free(a);
+        return false;
+    }
+    const char *node = arena_printf(a, "%s %s%s(%s)", l->name, l->attributes,
+                                    l->attributes[0] ? " " : "", l->operands);
+    Diag d = {.arena = a, .file = node, .sink = print_diagnostic, .user = &d};
+    const char *text = op_line_model(a, l, "float");
+    if (frontend_load_memory(a, &d, text, strlen(text), NULL))
+        printf("%s: is accepted\n", node);
+    arena_free(a);
+    return true;
+}
+
 static bool errors(const OpLines *lines)
 {
-    for (int i = 0; i < lines->n_line; i++) {
-        const OpLine *l = &lines->line[i];
-        Arena *a = arena_new(0);
-        if (a == NULL || setjmp(*arena_on_oom(a)) != 0) {
-            arena_free(a);
-            return false;
-        }
-        const char *node = arena_printf(a, "%s %s%s(%s)", l->name, l->attributes,
-                                        l->attributes[0] ? " " : "", l->operands);
-        Diag d = {.arena = a, .file = node, .sink = print_diagnostic, .user = &d};
-        const char *text = op_line_model(a, l, "float");
-        if (frontend_load_memory(a, &d, text, strlen(text), NULL))
-            printf("%s: is accepted\n", node);
-        arena_free(a);
-    }
-    return true;
+    bool ok = true;
+    for (int i = 0; ok && i < lines->n_line; i++)
+        ok = error_of(&lines->line[i]);
+    return ok;
 }
 
 static int usage(void)
