@@ -29,6 +29,6 @@ DirectCut direct_cut(const Node *n, const Target *t, int tile_m, int tile_n, int
         if (blocks % i == 0)
             c.blocks = i;
     c.chunks = blocks / c.blocks;
-    c.scratch_bytes = 4 * c.parts * c.sums;
+    c.scratch_bytes = c.sums * c.parts * 4;
     return c;
 }
