@@ -31,7 +31,7 @@ static void make_tables(Lower *lw, const Node *n, Tensor **scale, Tensor **shift
 {
     const Value *x = n->in[0];
     int64_t c = x->shape.dim[1], block = x->layout.block > 1 ? x->layout.block : 1;
-    Shape padded = {1, {(c + block - 1) / block * block}};
+    Shape padded = {1, {ceil_div(c, block) * block}};
     *scale = tensor_new(lw->arena, x->dtype, &padded);
     *shift = tensor_new(lw->arena, x->dtype, &padded);
     for (int64_t i = 0; i < c; i++) {

@@ -200,7 +200,7 @@ bool lower_conv_depthwise(Lower *lw, const Node *n)
     int out_block = n->out[0]->layout.block > 1 ? n->out[0]->layout.block : 1;
     d.lanes = plan->lanes > 1 ? plan->lanes : 1;
     d.tile_m = plan->tile_m > 0 ? plan->tile_m : 1;
-    d.blocks = (d.s.oc + d.lanes - 1) / d.lanes;
+    d.blocks = ceil_div(d.s.oc, d.lanes);
     if (in_block != d.lanes || out_block != d.lanes || d.s.icg != 1 || d.s.ocg != 1 ||
         plan->packed_weight == NULL)
         return node_error(lw->graph, n, "internal error: plan and layout do not fit");

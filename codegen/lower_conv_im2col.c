@@ -31,11 +31,6 @@ typedef struct Im2col {
     Affine part, n, g, oz, oy;
 } Im2col;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* ---- the matrix of patches ---- */
 
 /* Where the matrix of this part of the work begins. */

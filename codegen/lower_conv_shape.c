@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Remainder in 0..b. */
 static int64_t modulo(int64_t a, int64_t b)
 {
@@ -184,14 +179,25 @@ static bool inside(const ConvAxis *a, int64_t q, int64_t j)
     return i >= 0 && i < a->in;
 }
 
-/* Whether the tiles at q1 and q2 read inside the image at the same taps and pixels. */
-static bool same_tiles(const ConvAxis *a, int64_t q1, int64_t q2, int width)
+/* How many positions `at`, at + step, … are on the same side of the image as the first, at most
+ * `most`. */
+static int64_t same_side(const ConvAxis *a, int64_t at, int64_t step, int64_t most)
+{
+    if (at >= a->in)
+        return most;
+    int64_t n = at >= 0 ? ceil_div(a->in - at, step) : ceil_div(-at, step);
+    if (at < 0 && n < most && at + n * step >= a->in) /* a step over the whole image */
+        return most;
+    return n < most ? n : most;
+}
+
+/* How many tiles from q on, `most` at most, read inside the image at the same taps and pixels. */
+static int64_t same_tiles(const ConvAxis *a, int64_t q, int width, int64_t most)
 {
     for (int64_t j = 0; j < a->taps; j++)
         for (int p = 0; p < width; p++)
-            if (inside(a, q1 + p, j) != inside(a, q2 + p, j))
-                return false;
-    return true;
+            most = same_side(a, in_at(a, q + p, j), width * a->in_step, most);
+    return most;
 }
 
 static int width_at(const ConvAxis *a, int64_t q, int tile)
@@ -204,11 +210,8 @@ bool conv_next_run(const ConvAxis *a, int tile, TileRun *r)
     int64_t q = r->q + r->tiles * r->width;
     if (q >= a->count)
         return false;
-    *r = (TileRun){q, 0, width_at(a, q, tile)};
-    while (q < a->count && width_at(a, q, tile) == r->width && same_tiles(a, r->q, q, r->width)) {
-        r->tiles++;
-        q += r->width;
-    }
+    int width = width_at(a, q, tile);
+    *r = (TileRun){q, same_tiles(a, q, width, (a->count - q) / width), width};
     return true;
 }
 
@@ -267,7 +270,7 @@ void conv_end(KBuilder *b, int depth)
 
 Affine conv_turn_loop(KBuilder *b, const char *name, int64_t n, int parts, Affine part, int *depth)
 {
-    Affine at = aff_mul(conv_loop(b, name, (n + parts - 1) / parts, KL_SERIAL, depth), parts);
+    Affine at = aff_mul(conv_loop(b, name, ceil_div(n, parts), KL_SERIAL, depth), parts);
     at = aff_add(at, part);
     if (n % parts != 0) {
         kb_if(b, aff_sub(aff(n - 1), at));

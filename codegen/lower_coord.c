@@ -14,7 +14,7 @@ static void memory_strides(const Value *v, int64_t stride[MAX_RANK])
     int64_t block = v->layout.block > 1 ? v->layout.block : 1, step = block;
     for (int i = rank - 1; i >= 0; i--) {
         stride[i] = step;
-        step *= i == 1 && block > 1 ? (v->shape.dim[1] + block - 1) / block : v->shape.dim[i];
+        step *= i == 1 && block > 1 ? ceil_div(v->shape.dim[1], block) : v->shape.dim[i];
     }
 }
 

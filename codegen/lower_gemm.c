@@ -403,7 +403,7 @@ static void build(Gemm *g)
     }
     if (rest > 0) {
         GemmTile t = {.col = aff(whole * width)};
-        t.vectors = (int)((rest + step - 1) / step);
+        t.vectors = (int)(ceil_div(rest, step));
         t.tail = (int)(rest - (int64_t)(t.vectors - 1) * step);
         build_batch(g, &t);
     }

@@ -133,7 +133,7 @@ bool lower_global_pool(Lower *lw, const Node *n)
     }
     g.lanes = (int)block;
     bool cut = out->layout.block <= 1 && channels % block != 0;
-    int64_t whole = cut ? channels / block : (channels + block - 1) / block;
+    int64_t whole = cut ? channels / block : ceil_div(channels, block);
     if (whole > 0) {
         open_kernel(lw, n, &g, "");
         emit_blocks(&g, in, out, 0, whole, (int)block);

@@ -128,7 +128,7 @@ static KExpr *window_sum(const Lrn *e, const KReg *before, const KLet *here, con
 static void emit_blocks(Lrn *e, int64_t images, int64_t lo, int64_t hi, int here, int behind)
 {
     KBuilder *b = e->b;
-    int64_t blocks = (e->channels + e->lanes - 1) / e->lanes;
+    int64_t blocks = ceil_div(e->channels, e->lanes);
     Affine n = nest_loop(b, "n", images, 1, &e->depth);
     Affine c = aff_addc(nest_loop(b, "block", hi - lo, 1, &e->depth), lo);
     Affine i = nest_loop(b, "i", e->pixels, 1, &e->depth);
@@ -169,7 +169,7 @@ static bool emit(Lrn *e, const Node *n)
 static bool lower_blocked(Lrn *e, const Node *n)
 {
     int64_t images = n->in[0]->shape.dim[0];
-    int64_t blocks = (e->channels + e->lanes - 1) / e->lanes;
+    int64_t blocks = ceil_div(e->channels, e->lanes);
     int last = (int)(e->channels - (blocks - 1) * e->lanes);
     if (e->before > e->lanes || e->after > e->lanes)
         return node_unsupported(e->lw->graph, n, "its window is wider than a block of channels");

@@ -16,7 +16,7 @@ static int64_t laid_out_numel(const Tensor *t, int block)
     if (block <= 1 || n == 0)
         return n;
     int64_t c = t->shape.dim[1];
-    return n / c * ((c + block - 1) / block * block);
+    return n / c * (ceil_div(c, block) * block);
 }
 
 static bool same_bytes(const Tensor *a, const Tensor *b)
@@ -56,7 +56,7 @@ static void write_blocked(unsigned char *to, const Tensor *t, int block, size_t 
     const unsigned char *from = t->data;
     int64_t n = t->shape.dim[0], c = t->shape.dim[1];
     int64_t s = shape_range_numel(&t->shape, 2, t->shape.rank);
-    int64_t blocks = (c + block - 1) / block;
+    int64_t blocks = ceil_div(c, block);
     for (int64_t in = 0; in < n; in++)
         for (int64_t ic = 0; ic < c; ic++)
             for (int64_t is = 0; is < s; is++) {

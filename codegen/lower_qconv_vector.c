@@ -68,9 +68,10 @@ static bool sums_fit_floats(const QConvOperands *o)
 
 /* ---- the widened image ---- */
 
-static int64_t ceil_div(int64_t a, int64_t b)
+/* The first multiple of b, counted in b, that is not below a; from 0 on. */
+static int64_t first_multiple(int64_t a, int64_t b)
 {
-    return a <= 0 ? 0 : (a + b - 1) / b;
+    return a <= 0 ? 0 : ceil_div(a, b);
 }
 
 /* The columns of phase `p` that are inside the image; `to` is the row in the scratch, `from` that
@@ -79,8 +80,8 @@ static void widen_phase(const QVector *q, const KBuf *x, int64_t p, Affine from,
 {
     KBuilder *b = q->b;
     const QConvScratch *s = q->s;
-    int64_t first = ceil_div(s->pad[2] - p, s->phases);
-    int64_t end = ceil_div(s->in[2] + s->pad[2] - p, s->phases);
+    int64_t first = first_multiple(s->pad[2] - p, s->phases);
+    int64_t end = first_multiple(s->in[2] + s->pad[2] - p, s->phases);
     if (end > s->width)
         end = s->width;
     if (first >= end)
@@ -302,8 +303,8 @@ static int tile_vectors(const Target *t, int channels, int64_t row)
     for (int v = most; v > most / 2; v--)
         if (row % v == 0)
             return v;
-    int64_t tiles = (row + most - 1) / most;
-    return (int)((row + tiles - 1) / tiles);
+    int64_t tiles = ceil_div(row, most);
+    return (int)ceil_div(row, tiles);
 }
 
 bool lower_qconv_vector(Lower *lw, const Node *n, const QConvScratch *s)

@@ -17,7 +17,7 @@ static void strides_over(const Value *v, int64_t block, int64_t *stride)
     bool blocked = v->layout.block > 1;
     stride[1] = blocked ? step : step * block;
     stride[rank] = blocked ? 1 : step;
-    int64_t blocks = (v->shape.dim[1] + block - 1) / block;
+    int64_t blocks = ceil_div(v->shape.dim[1], block);
     stride[0] = step * (blocked ? blocks : v->shape.dim[1]);
 }
 

@@ -225,7 +225,7 @@ static void store_best(TopK *t, Affine to)
 
 static void emit_line(TopK *t, Affine line, Affine to)
 {
-    int64_t chunks = (t->n + t->m - 1) / t->m;
+    int64_t chunks = ceil_div(t->n, t->m);
     bool ragged = t->n % t->m != 0;
     int outer = t->depth;
     if (chunks == 1) {

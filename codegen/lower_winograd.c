@@ -256,10 +256,10 @@ typedef struct PointTile {
 static void prefetch_chunk(Winograd *g, const PointTile *t, Affine at)
 {
     int64_t block = (int64_t)g->lanes * g->tile_n * g->lanes; /* floats */
-    int64_t share = (block + g->cut.tiles - 1) / g->cut.tiles, mine = share * t->width;
+    int64_t share = ceil_div(block, g->cut.tiles), mine = share * t->width;
     int depth = 0;
     at = aff_addc(aff_add(at, aff_mul(t->p, share)), g->chunk_blocks * block);
-    Affine i = conv_loop(g->b, "line", (mine + LINE_FLOATS - 1) / LINE_FLOATS, KL_SERIAL, &depth);
+    Affine i = conv_loop(g->b, "line", ceil_div(mine, LINE_FLOATS), KL_SERIAL, &depth);
     kb_prefetch(g->b, g->w, aff_add(at, aff_mul(i, LINE_FLOATS)), 2);
     conv_end(g->b, depth);
 }
@@ -528,9 +528,9 @@ static bool set_up(Winograd *g)
         fits = fits && w->kernel[i] == 3 && w->stride[i] == 1 && w->dilation[i] == 1;
     if (!fits)
         return false;
-    g->ic_blocks = (g->s.ic + g->lanes - 1) / g->lanes;
-    g->oc_blocks = (g->s.oc + g->lanes - 1) / g->lanes;
-    g->oc_tiles = (g->oc_blocks + g->tile_n - 1) / g->tile_n;
+    g->ic_blocks = ceil_div(g->s.ic, g->lanes);
+    g->oc_blocks = ceil_div(g->s.oc, g->lanes);
+    g->oc_tiles = ceil_div(g->oc_blocks, g->tile_n);
     g->cut = winograd_cut(plan->tile_out, g->s.axis[1].out, g->s.axis[2].out, g->s.batch, g->s.ic,
                           g->lanes, g->tile_n, plan->parts);
     return plan->scratch_bytes >= g->cut.scratch;

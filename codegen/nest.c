@@ -31,7 +31,7 @@ const char *dims_str(Arena *a, const Shape *s, int first)
 
 int64_t blocks_of(const Value *v, int64_t block)
 {
-    return (v->shape.dim[1] + block - 1) / block;
+    return ceil_div(v->shape.dim[1], block);
 }
 
 void nest_row_major(const Nest *nest, const bool *along, int64_t *stride)

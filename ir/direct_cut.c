@@ -9,7 +9,7 @@ static bool pays(const DirectCut *c, const Target *t, int64_t blocks, int64_t bl
 /* Whether no part waits for more than a sixth of the time. */
 static bool shares_well(int64_t tiles, int parts)
 {
-    int64_t turns = (tiles + parts - 1) / parts;
+    int64_t turns = ceil_div(tiles, parts);
     return 5 * turns * parts <= 6 * tiles;
 }
 
@@ -19,7 +19,7 @@ DirectCut direct_cut(const Node *n, const Target *t, int tile_m, int tile_n, int
     int64_t lanes = t->lanes, tile = (int64_t)tile_n * lanes,
             taps = shape_range_numel(w, 2, w->rank);
     int64_t blocks = x->dim[1] / lanes, block_bytes = 4 * lanes * taps * tile;
-    int64_t pixels = shape_range_numel(y, 2, y->rank), tiles = (y->dim[1] + tile - 1) / tile;
+    int64_t pixels = shape_range_numel(y, 2, y->rank), tiles = ceil_div(y->dim[1], tile);
     DirectCut none = {.chunks = 1, .blocks = blocks, .parts = 1};
     DirectCut c = {.blocks = 1, .sums = pixels * tile, .parts = threads > 1 ? threads : 1};
     if (n->op != OP_Conv || n->params.conv.group != 1 || n->out[0]->dtype != DT_F32 || lanes == 1 ||

@@ -106,7 +106,7 @@ int64_t value_physical_numel(const Value *v)
     int block = v->layout.block;
     if (block <= 1 || v->shape.rank < 2)
         return shape_numel(&v->shape);
-    int64_t blocks = (v->shape.dim[1] + block - 1) / block;
+    int64_t blocks = ceil_div(v->shape.dim[1], block);
     return v->shape.dim[0] * blocks * block * shape_range_numel(&v->shape, 2, v->shape.rank);
 }
 

@@ -57,11 +57,6 @@ static int64_t reach(const Window *w, int i)
     return (w->kernel[i] - 1) * w->dilation[i] + 1;
 }
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
 static void split_pad(Window *w, int i, int64_t total, bool more_at_end)
 {
     w->pad_begin[i] = more_at_end ? total / 2 : total - total / 2;

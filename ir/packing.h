@@ -31,8 +31,7 @@
 #ifndef CNNCC_IR_PACKING_H
 #define CNNCC_IR_PACKING_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "ir/tensor.h"
 
 /* IM2COL: output rows whose patches are in the scratch matrix at a time, so that narrow images
  * still fill the vectors. */
@@ -74,13 +73,13 @@ static inline double winograd_overhead(int64_t tiles)
 static inline WinogradCut winograd_cut(int tile_out, int64_t oh, int64_t ow, int64_t batch,
                                        int64_t ic, int lanes, int tile_n, int parts)
 {
-    WinogradCut c = {.rows = (oh + tile_out - 1) / tile_out,
-                     .columns = (ow + tile_out - 1) / tile_out,
+    WinogradCut c = {.rows = ceil_div(oh, tile_out),
+                     .columns = ceil_div(ow, tile_out),
                      .parts = parts > 1 ? parts : 1};
     int64_t points = (int64_t)(tile_out + 2) * (tile_out + 2);
     double best = 0;
     for (int64_t r = 1; r <= c.rows; r++) {
-        int64_t bands = c.rows / r, turns = (bands + c.parts - 1) / c.parts;
+        int64_t bands = c.rows / r, turns = ceil_div(bands, c.parts);
         bool shared = bands == 1 && c.parts > 1 && batch == 1;
         double wait = shared ? 1 : (double)(turns * c.parts) / (double)bands;
         double cost = wait * winograd_overhead(r * c.columns);
@@ -91,7 +90,7 @@ static inline WinogradCut winograd_cut(int tile_out, int64_t oh, int64_t ow, int
         }
     }
     c.tiles = c.band * c.columns;
-    c.image = points * ((ic + lanes - 1) / lanes) * c.tiles * lanes;
+    c.image = points * ceil_div(ic, lanes) * c.tiles * lanes;
     c.products = points * tile_n * c.tiles * lanes;
     c.scratch = 4 * (c.parts * c.products + (c.shared_image ? 1 : c.parts) * c.image);
     return c;

@@ -42,7 +42,7 @@ bool qconv_scratch(const Node *n, int lanes, QConvScratch *s)
         return false;
     for (int i = 0; i < MAX_SPATIAL - 1; i++)
         s->rows[i] = (s->out[i] - 1) * s->stride[i] + (s->kernel[i] - 1) * s->dilation[i] + 1;
-    s->result = (s->out[2] + s->lanes - 1) / s->lanes * s->lanes;
+    s->result = ceil_div(s->out[2], s->lanes) * s->lanes;
     s->phases = s->stride[2];
     s->width = s->result + (s->kernel[2] - 1) * s->dilation[2] / s->stride[2];
     Shape image = {.rank = 6,

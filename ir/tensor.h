@@ -37,6 +37,12 @@ bool dtype_is_float(DType t);   /* f32 f64 f16 bf16 */
 bool dtype_is_integer(DType t); /* the signed and unsigned integers, not bool */
 bool dtype_is_8_bit(DType t);   /* i8 u8: what quantised operators compute with */
 
+/* a / b rounded up, for a >= 0 and b > 0. */
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
 typedef struct Shape {
     int rank; /* 0: a scalar */
     int64_t dim[MAX_RANK];

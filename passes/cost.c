@@ -34,7 +34,7 @@ static double step_cycles(const Target *t, int64_t m, int64_t n)
  * last tile of columns are computed all the same. */
 static double problem_cycles(const Target *t, const TileProblem *p, int m, int n)
 {
-    int64_t full = p->rows / m, rest = p->rows % m, tiles = (p->cols + n - 1) / n;
+    int64_t full = p->rows / m, rest = p->rows % m, tiles = ceil_div(p->cols, n);
     double row = (double)full * step_cycles(t, m, n);
     if (rest)
         row += step_cycles(t, rest, n);
@@ -90,7 +90,7 @@ double cost_conv(const Target *t, const Node *n, int m)
     if (m == 1)
         return macs / units + 4 * (double)shape_numel(w) / weight_bytes_a_cycle;
     double ic = (double)x->dim[1], oc = (double)y->dim[1], points = (m + 2.0) * (m + 2.0);
-    int64_t rows = (y->dim[2] + m - 1) / m, columns = (y->dim[3] + m - 1) / m;
+    int64_t rows = ceil_div(y->dim[2], m), columns = ceil_div(y->dim[3], m);
     double tiles = (double)y->dim[0] * (double)rows * (double)columns;
     double transforms = 2 * tiles * points * (m + 2) * (ic + oc) / t->lanes;
     return points * tiles * ic * oc / units + transforms +

@@ -267,7 +267,7 @@ static void find_times(Lifetimes *l)
         if (s->last >= g->n_nodes)
             s->last = g->n_nodes - 1;
         if (s->kind == PLACE_ARENA)
-            s->bytes = (s->bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+            s->bytes = ceil_div(s->bytes, MEMORY_ALIGN) * MEMORY_ALIGN;
     }
 }
 
@@ -322,7 +322,7 @@ int64_t lifetimes_peak(const Lifetimes *l)
     for (int i = 0; i < g->n_nodes; i++) {
         live += change[i];
         int64_t scratch = g->nodes[i]->plan.scratch_bytes;
-        scratch = (scratch + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+        scratch = ceil_div(scratch, MEMORY_ALIGN) * MEMORY_ALIGN;
         if (live + scratch > peak)
             peak = live + scratch;
     }

@@ -65,7 +65,7 @@ static void add_item(Contents *m, Item item, Owner owner)
 
 static int64_t align_up(int64_t bytes)
 {
-    return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+    return ceil_div(bytes, MEMORY_ALIGN) * MEMORY_ALIGN;
 }
 
 static Contents collect_items(const Lifetimes *l)

@@ -7,11 +7,6 @@
 #include "ir/winograd.h"
 #include "passes/rewrite.h"
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static Tensor *new_packed(Graph *g, int64_t n)
 {
     Shape shape = {1, {n}};

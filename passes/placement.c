@@ -93,7 +93,7 @@ static int64_t best_gap(const Ranges *r, int64_t align)
             best_room = x->lo - end;
         }
         if (x->hi > end)
-            end = (x->hi + align - 1) / align * align;
+            end = ceil_div(x->hi, align) * align;
     }
     return best >= 0 ? best : end;
 }

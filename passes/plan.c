@@ -27,7 +27,7 @@ static void plan_gemm(Graph *g, Node *n)
     int lanes = n->plan.lanes;
     int64_t cols = out->rank > 0 ? out->dim[out->rank - 1] : 1;
     int64_t rows = out->rank > 1 ? out->dim[out->rank - 2] : 1;
-    TileProblem p = {rows, (cols + lanes - 1) / lanes, false,
+    TileProblem p = {rows, ceil_div(cols, lanes), false,
                      lanes > 1 ? MAX_GEMM_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_GEMM_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);

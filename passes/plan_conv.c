@@ -129,7 +129,7 @@ static void add_depthwise(const Graph *g, const Node *n, Candidates *c)
 static TileProblem direct_problem(const Node *n, int lanes)
 {
     int64_t channels = group_outputs(n);
-    return (TileProblem){direct_row(n), (channels + lanes - 1) / lanes, n->params.conv.group > 1,
+    return (TileProblem){direct_row(n), ceil_div(channels, lanes), n->params.conv.group > 1,
                          lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                          lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
 }
@@ -172,7 +172,7 @@ static void add_im2col(const Graph *g, const Node *n, Candidates *c)
     int lanes = g->target->lanes;
     int64_t width = output_width(n), rows = out->rank > 3 ? out->dim[out->rank - 2] : 1;
     int64_t pixels = im2col_rows(rows, width) * width; /* columns of the matrix */
-    TileProblem p = {group_outputs(n), (pixels + lanes - 1) / lanes, false,
+    TileProblem p = {group_outputs(n), ceil_div(pixels, lanes), false,
                      lanes > 1 ? MAX_PRODUCT_ROWS : MAX_SCALAR_ROWS,
                      lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
     Tile t = cost_best_tile(g->target, &p);
@@ -196,7 +196,7 @@ static void add_winograd(const Graph *g, const Node *n, Candidates *c)
     int lanes = g->target->lanes;
     const Shape *w = &n->in[1]->shape;
     for (int m = 2; m <= 4; m += 2) {
-        TileProblem p = {cut_of(g, n, m, 1).tiles, (w->dim[0] + lanes - 1) / lanes, false,
+        TileProblem p = {cut_of(g, n, m, 1).tiles, ceil_div(w->dim[0], lanes), false,
                          lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                          lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
         Tile t = cost_best_tile(g->target, &p);
