@@ -17,12 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__) /* ten times slower */
-enum { OPERATOR_ROUNDS = 6, NUMBER_ROUNDS = 6 };
-#else
-enum { OPERATOR_ROUNDS = 16, NUMBER_ROUNDS = 16 };
-#endif
-enum { NETWORK_ROUNDS = 150, HEAD = 2048, MEMORY = 256 << 20 };
+enum {
+    OPERATOR_ROUNDS = 16,
+    NUMBER_ROUNDS = 16,
+    NETWORK_ROUNDS = 150,
+    HEAD = 2048,
+    MEMORY = 256 << 20
+};
 
 typedef struct Fuzz {
     uint64_t random;
