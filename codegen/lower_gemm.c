@@ -15,6 +15,7 @@
 
 enum {
     MAX_TILE = 32,
+    LINE_FLOATS = 16,   /* of a line of the cache */
     AHEAD_BYTES = 4096, /* of the weights that are read now: those to ask for */
 };
 
@@ -265,8 +266,8 @@ static void stream_halves(Gemm *g, const GemmTile *t)
     for (int h = 0; h < 2; h++) {
         Affine row = aff_addc(k, h * half);
         Affine at = aff_add(aff_mul(t->col, g->k), aff_mul(row, width));
-        for (int v = 0; v < t->vectors; v++)
-            kb_prefetch(b, g->w, aff_addc(at, (int64_t)v * g->lanes + AHEAD_BYTES / 4), 1);
+        for (int64_t i = 0; i < (int64_t)t->vectors * g->lanes; i += LINE_FLOATS)
+            kb_prefetch(b, g->w, aff_addc(at, i + AHEAD_BYTES / 4), 1);
         column_step(g, t, h == 0 ? t->acc : far, row);
     }
     conv_end(b, depth);

@@ -334,6 +334,8 @@ bool pass_layout(Graph *g, const PassOptions *o)
             l.want[k] = PLAIN;
         int block = apply_rule(&l, n);
         convert_operands(&l, n);
+        if (n->op == OP_Conv && n->plan.algo == ALGO_DIRECT && !is_blocked(n->in[0]))
+            n->plan.scratch_bytes = 0; /* the reduction is cut between blocks only */
         for (int k = 0; k < n->n_out; k++)
             set_result(&l, n, k, block);
     }
