@@ -524,6 +524,11 @@ static void print_kernel_comment(Printer *p, const Kernel *k)
     text_comment(&p->out, 0, n ? arena_printf(p->arena, "%s. For %s.", note, text_str(&s)) : note);
 }
 
+static const char *linkage(Emit *e)
+{
+    return e->program->target->lanes > 1 ? word_use(&e->words, "KERNEL", 1) : "static";
+}
+
 void emit_kernel(Emit *e, const Kernel *k)
 {
     Uses uses;
@@ -531,7 +536,7 @@ void emit_kernel(Emit *e, const Kernel *k)
     Text line = text_new(e->arena);
     count_stmts(&uses, k->body);
     print_kernel_comment(&p, k);
-    text_add(&line, "static void %s(", name_give(&e->names, k, k->name));
+    text_add(&line, "%s void %s(", linkage(e), name_give(&e->names, k, k->name));
     for (int i = 0; i < k->n_bufs; i++)
         text_add(&line, "%s%s%s *%s", i ? ", " : "", k->buf[i]->access & K_WRITE ? "" : "const ",
                  ctype_memory(k->buf[i]->base), name_give(&p.names, k->buf[i], k->buf[i]->name));

@@ -31,8 +31,9 @@ static bool is_rule(const char *line)
     return strncmp(line, "/* ------", 9) == 0;
 }
 
-/* The word that a paragraph defines: the last name before the first '(' of its first line that is
- * no comment; of a typedef, the name before "__attribute__" or ';'; of directives, the macro. */
+/* The word that a paragraph defines: of directives, the first macro; otherwise the last name before
+ * the first '(' of its first line that is no comment; of a typedef, the name before "__attribute__"
+ * or ';'. */
 static const char *defined_word(Arena *a, const char *paragraph)
 {
     const char *s = paragraph;
@@ -40,8 +41,13 @@ static const char *defined_word(Arena *a, const char *paragraph)
         s = strstr(s, "*/") + 2;
         s += strspn(s, "\n ");
     }
-    if (*s == '#')
-        s = strstr(s, "#define");
+    if (*s == '#') {
+        s = strstr(s, "#define ") + strlen("#define ");
+        size_t n = 0;
+        while (is_name(s[n]))
+            n++;
+        return arena_strndup(a, s, n);
+    }
     size_t end = strcspn(s, "(;[");
     if (strncmp(s, "typedef ", 8) == 0) {
         const char *attribute = strstr(s, " __attribute__");

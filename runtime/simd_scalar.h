@@ -283,6 +283,10 @@ static inline uint16_t f32_to_bf16(float a)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+/* A function for layers. Each is compiled on its own: in the midst of others, inside the run,
+ * compilers run out of registers. */
+#define KERNEL static __attribute__((noinline))
+
 /* Asks for what lies `bytes` behind p, even behind its array, in the first cache. A macro: gcc
  * leaves out the calls of a function that only asks, where it does not inline them. */
 #define prefetch_l1(p, bytes) \
