@@ -137,12 +137,14 @@ static int rule_conv(Layouts *l, const Node *n)
     l->want[1] = ANY;
     if (n->n_in > 2)
         l->want[2] = ANY;
+    if (is_blocked(n->in[0]) && n->in[0]->layout.block != l->block)
+        l->want[0] = ANY; /* pictures: see rule_transpose */
     if (n->plan.lanes == 1 || (n->plan.algo != ALGO_DIRECT && !both))
         return PLAIN;
     int64_t channels = n->in[0]->shape.dim[1] / n->params.conv.group;
     if (both)
         l->want[0] = l->block;
-    else if (n->params.conv.group == 1 || channels % l->block == 0)
+    else if (l->want[0] != ANY && (n->params.conv.group == 1 || channels % l->block == 0))
         l->want[0] = is_blocked(native(l, n->in[0])) ? l->block : PLAIN;
     want_all_in_blocks(l, n, node_own_inputs(n));
     return l->block;
@@ -264,9 +266,41 @@ static int rule_resize(Layouts *l, const Node *n)
     return follow_operand(l, n);
 }
 
-/* The kernel reads blocks as well; a copy that others want plain is made for them only. */
+/* Whether nobody but direct convolutions of one group reads `v`: they read blocks of any size. */
+static bool only_direct_reads(const Graph *g, const Value *v)
+{
+    if (v->is_output)
+        return false;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k] == v && (k != 0 || n->op != OP_Conv || n->plan.algo != ALGO_DIRECT ||
+                                  n->plan.lanes == 1 || n->params.conv.group != 1))
+                return false;
+    }
+    return true;
+}
+
+static bool brings_channels_first(const Node *n)
+{
+    const int *perm = n->params.perm.perm;
+    int rank = n->out[0]->shape.rank;
+    bool first = rank >= 3 && perm[0] == 0 && perm[1] == rank - 1;
+    for (int i = 2; first && i < rank; i++)
+        first = perm[i] == i - 1;
+    return first;
+}
+
+/* Channels that come last, as in most pictures, are one block as they lie: no element moves. Blocks
+ * that are no vectors are for convolutions only. Otherwise the kernel reads blocks as well; a copy
+ * that others want plain is made for them only. */
 static int rule_transpose(Layouts *l, const Node *n)
 {
+    const Value *v = n->out[0];
+    if (blockable(v) && brings_channels_first(n) && v->shape.dim[1] > 1 &&
+        v->shape.dim[1] <= l->block && !is_blocked(n->in[0]) && n->in[0]->constant == NULL &&
+        n->n_epilogue == 0 && (v->shape.dim[1] == l->block || only_direct_reads(l->g, v)))
+        return (int)v->shape.dim[1];
     if (is_blocked(n->in[0]))
         l->want[0] = ANY;
     return PLAIN;

@@ -104,6 +104,8 @@ static void join(Lifetimes *l, const Value *v, const Value *host, int64_t offset
 
 static bool is_view(const Node *n)
 {
+    if (n->op == OP_Transpose)
+        return n->out[0]->layout.block > 1; /* pass_layout: as they lie */
     bool moves_nothing = op_has(n->op, T_VIEW) || n->op == OP_Reorder;
     return moves_nothing && n->n_epilogue == 0 && n->in[0]->dtype == n->out[0]->dtype &&
            value_is_row_major(n->in[0]) && value_is_row_major(n->out[0]) &&

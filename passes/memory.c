@@ -120,7 +120,8 @@ static void mark_views(const Lifetimes *l)
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
         bool moves = op_has(n->op, T_VIEW) || n->op == OP_Reorder || n->op == OP_Concat ||
-                     n->op == OP_Split || n->op == OP_Slice;
+                     n->op == OP_Split || n->op == OP_Slice ||
+                     (n->op == OP_Transpose && n->out[0]->layout.block > 1);
         if (!moves || n->n_epilogue > 0)
             continue;
         bool all = true;

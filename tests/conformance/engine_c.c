@@ -41,15 +41,16 @@ typedef struct CCase {
     int64_t arena_bytes;
 } CCase;
 
-/* The file-level name that a line `static …`, `SIMD …` or `typedef …` declares, with its length:
- * the last identifier in front of the first bracket, sign or attribute. NULL when it has none. */
+/* The file-level name that a line `static …`, `SIMD …`, `KERNEL …` or `typedef …` declares, with
+ * its length: the last identifier in front of the first bracket, sign or attribute. NULL when it
+ * has none. */
 static const char *declared_name(const char *line, size_t *n)
 {
     static const char *const letters =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     const char *name = NULL;
     if (strncmp(line, "static ", 7) != 0 && strncmp(line, "SIMD ", 5) != 0 &&
-        strncmp(line, "typedef ", 8) != 0)
+        strncmp(line, "KERNEL ", 7) != 0 && strncmp(line, "typedef ", 8) != 0)
         return NULL;
     while (*line && strchr("([=;\n", *line) == NULL) {
         size_t length = strspn(line, letters);
