@@ -29,14 +29,15 @@ static const char *place_text(Arena *a, const Value *v)
     }
 }
 
-/* "winograd 14x2 F4 1.207 (412 us, 3e-06)" */
-static const char *candidate_text(Arena *a, const Candidate *x)
+/* "winograd 14x2 F4 1.207 412 us 281 GFLOP/s error 3e-06" for `macs` multiply-adds */
+static const char *candidate_text(Arena *a, const Candidate *x, int64_t macs)
 {
     Text t = text_new(a);
     text_add(&t, "%s %s %.3f", algo_name(x->algo), tile_text(a, x->tile_m, x->tile_n, x->tile_out),
              1e-6 * x->cycles);
     if (x->microseconds > 0)
-        text_add(&t, " %.0f us", x->microseconds);
+        text_add(&t, " %.0f us %.0f GFLOP/s", x->microseconds,
+                 2e-3 * (double)macs / x->microseconds);
     if (x->error > 0)
         text_add(&t, " error %.1e", x->error);
     if (x->refused)
@@ -46,6 +47,7 @@ static const char *candidate_text(Arena *a, const Candidate *x)
 
 typedef struct Totals {
     int64_t macs, bound;
+    const int64_t *live; /* of each node */
 } Totals;
 
 static void print_json_candidates(const Plan *p)
@@ -71,7 +73,7 @@ static const char *kernel_text(const Program *p, const Node *n)
     return "-";
 }
 
-static void print_json_row(Arena *a, const Program *program, const Node *n, bool last)
+static void print_json_row(Arena *a, const Program *program, int64_t live, const Node *n, bool last)
 {
     const Value *v = n->n_out > 0 ? n->out[0] : NULL;
     const Plan *p = &n->plan;
@@ -84,8 +86,10 @@ static void print_json_row(Arena *a, const Program *program, const Node *n, bool
     print_json_candidates(p);
     printf(" \"macs\": %lld, \"place\": \"%s\", \"bytes\": %lld,", (long long)p->macs,
            place_text(a, v), (long long)(v ? value_physical_bytes(v) : 0));
-    printf(" \"scratch\": %lld, \"scratch_offset\": %lld, \"kernel\": \"%s\", \"why\": ",
-           (long long)p->scratch_bytes, (long long)p->scratch_offset, kernel_text(program, n));
+    printf(" \"scratch\": %lld, \"scratch_offset\": %lld, \"live\": %lld, \"kernel\": \"%s\", "
+           "\"why\": ",
+           (long long)p->scratch_bytes, (long long)p->scratch_offset, (long long)live,
+           kernel_text(program, n));
     json_string(stdout, p->why ? p->why : "");
     printf("}%s\n", last ? "" : ",");
 }
@@ -100,19 +104,20 @@ static void print_json(const Cli *c, const Program *p, const Totals *t)
            g->target->name, (long long)t->macs, (long long)g->n_parameters,
            (long long)g->arena_bytes, (long long)t->bound);
     for (int i = 0; i < g->n_nodes; i++)
-        print_json_row(c->arena, p, g->nodes[i], i + 1 == g->n_nodes);
+        print_json_row(c->arena, p, t->live[i], g->nodes[i], i + 1 == g->n_nodes);
     printf(" ]}\n");
 }
 
 static const Column columns[] = {
-    {"#", true},          {"op", false},     {"name", false},   {"shape", false}, {"layout", false},
-    {"algorithm", false}, {"tile", false},   {"lanes", true},   {"MMACs", true},  {"place", false},
-    {"bytes", true},      {"scratch", true}, {"kernel", false}, {"why", false},
+    {"#", true},          {"op", false},     {"name", false}, {"shape", false},  {"layout", false},
+    {"algorithm", false}, {"tile", false},   {"lanes", true}, {"MMACs", true},   {"place", false},
+    {"bytes", true},      {"scratch", true}, {"live", true},  {"kernel", false}, {"why", false},
 };
 
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
-static void fill_row(Arena *a, const Program *program, const Node *n, const char **cell)
+static void fill_row(Arena *a, const Program *program, int64_t live, const Node *n,
+                     const char **cell)
 {
     const Value *v = n->n_out > 0 ? n->out[0] : NULL;
     const Plan *p = &n->plan;
@@ -128,16 +133,17 @@ static void fill_row(Arena *a, const Program *program, const Node *n, const char
     cell[9] = place_text(a, v);
     cell[10] = arena_printf(a, "%lld", (long long)(v ? value_physical_bytes(v) : 0));
     cell[11] = arena_printf(a, "%lld", (long long)p->scratch_bytes);
-    cell[12] = kernel_text(program, n);
-    cell[13] = p->why ? p->why : "";
+    cell[12] = arena_printf(a, "%lld", (long long)live);
+    cell[13] = kernel_text(program, n);
+    cell[14] = p->why ? p->why : "";
 }
 
-static void print_table(const Cli *c, const Program *p)
+static void print_table(const Cli *c, const Program *p, const int64_t *live)
 {
     const Graph *g = p->graph;
     const char **cells = ARENA_ARRAY(c->arena, const char *, g->n_nodes *N_COLUMNS + 1);
     for (int i = 0; i < g->n_nodes; i++)
-        fill_row(c->arena, p, g->nodes[i], cells + (ptrdiff_t)i * N_COLUMNS);
+        fill_row(c->arena, p, live[i], g->nodes[i], cells + (ptrdiff_t)i * N_COLUMNS);
     table_print(c->arena, columns, N_COLUMNS, cells, g->n_nodes);
 }
 
@@ -155,7 +161,8 @@ static void print_candidates(const Graph *g)
             const Candidate *x = &n->plan.candidates[k];
             bool taken = x->algo == n->plan.algo && x->tile_m == n->plan.tile_m &&
                          x->tile_n == n->plan.tile_n && x->tile_out == n->plan.tile_out;
-            printf("%s %s%s", k ? "," : "", taken ? "*" : "", candidate_text(g->arena, x));
+            printf("%s %s%s", k ? "," : "", taken ? "*" : "",
+                   candidate_text(g->arena, x, n->plan.macs));
         }
         printf("\n");
     }
@@ -169,14 +176,15 @@ int cmd_explain(Cli *c)
     if (!cli_pipeline_options(c, &p) || !pipeline_run(c->arena, &c->diag, &source, &p, &built))
         return cli_failed(c);
     const Graph *g = built.graph;
-    Totals t = {.bound = arena_lower_bound(g)};
+    Totals t = {0};
+    t.live = arena_live_bytes(g, &t.bound);
     for (int i = 0; i < g->n_nodes; i++)
         t.macs += g->nodes[i]->plan.macs;
     if (c->o->json) {
         print_json(c, built.program, &t);
         return STATUS_OK;
     }
-    print_table(c, built.program);
+    print_table(c, built.program, t.live);
     print_candidates(g);
     printf("\n%.3f GMAC, %lld parameters, arena %lld bytes, lower bound %lld bytes, %d layers, "
            "%d kernels, target %s\n",

@@ -47,11 +47,12 @@ static Span *collect_spans(const Graph *g, int *count)
     return spans;
 }
 
-int64_t arena_lower_bound(const Graph *g)
+int64_t *arena_live_bytes(const Graph *g, int64_t *greatest)
 {
     int n;
     const Span *spans = collect_spans(g, &n);
-    int64_t greatest = 0;
+    int64_t *live = ARENA_ARRAY(g->arena, int64_t, g->n_nodes + 1);
+    *greatest = 0;
     for (int at = 0; at < g->n_nodes; at++) {
         int64_t bytes = 0, covered = 0; /* sum of the union, up to address `covered` */
         for (int i = 0; i < n; i++) {
@@ -61,7 +62,8 @@ int64_t arena_lower_bound(const Graph *g)
             bytes += s->end - (s->begin > covered ? s->begin : covered);
             covered = s->end;
         }
-        greatest = bytes > greatest ? bytes : greatest;
+        live[at] = bytes;
+        *greatest = bytes > *greatest ? bytes : *greatest;
     }
-    return greatest;
+    return live;
 }
