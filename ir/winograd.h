@@ -4,12 +4,12 @@
  *
  *     y = A^T [(G g G^T) . (B^T d B)] A        (. is the product of elements)
  *
- * from the interpolation points 0, 1, -1, infinity and for m = 4 also 2, -2. (Lavin and Gray, "Fast
- * algorithms for convolutional neural networks", 2015.) */
+ * from the interpolation points 0, 1, -1, infinity, from m = 4 on 2, -2, for m = 6 also 1/2, -1/2.
+ * (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015.) */
 #ifndef CNNCC_IR_WINOGRAD_H
 #define CNNCC_IR_WINOGRAD_H
 
-enum { WINOGRAD_MAX_T = 6, WINOGRAD_MAX_M = 4 };
+enum { WINOGRAD_MAX_T = 8, WINOGRAD_MAX_M = 6 };
 
 typedef struct WinogradForm {
     int m, t;

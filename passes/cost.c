@@ -92,7 +92,9 @@ double cost_conv(const Target *t, const Node *n, int m)
     double ic = (double)x->dim[1], oc = (double)y->dim[1], points = (m + 2.0) * (m + 2.0);
     int64_t rows = ceil_div(y->dim[2], m), columns = ceil_div(y->dim[3], m);
     double tiles = (double)y->dim[0] * (double)rows * (double)columns;
-    double transforms = 2 * tiles * points * (m + 2) * (ic + oc) / t->lanes;
+    double spills =
+        m > 4 ? 2 : 1; /* a line of 8 x 8 points and its sums: more than the registers */
+    double transforms = 2 * spills * tiles * points * (m + 2) * (ic + oc) / t->lanes;
     return points * tiles * ic * oc / units + transforms +
            4 * points * ic * oc / weight_bytes_a_cycle;
 }

@@ -195,7 +195,7 @@ static void add_winograd(const Graph *g, const Node *n, Candidates *c)
 {
     int lanes = g->target->lanes;
     const Shape *w = &n->in[1]->shape;
-    for (int m = 2; m <= 4; m += 2) {
+    for (int m = 2; m <= WINOGRAD_MAX_M; m += 2) {
         TileProblem p = {cut_of(g, n, m, 1).tiles, ceil_div(w->dim[0], lanes), false,
                          lanes > 1 ? MAX_DIRECT_ROWS : MAX_SCALAR_ROWS,
                          lanes > 1 ? MAX_DIRECT_VECTORS : MAX_SCALAR_COLUMNS};
@@ -227,6 +227,12 @@ enum { N_CONV_ALGOS = sizeof conv_algos / sizeof conv_algos[0] };
 
 /* ---- the choice ---- */
 
+/* How many times fewer products F(m, 3) needs. */
+static double winograd_saves(int m)
+{
+    return 9.0 * m * m / ((m + 2.0) * (m + 2.0));
+}
+
 static const char *reason(const Graph *g, const Candidate *c)
 {
     const char *tile = arena_printf(g->arena, "%dx%d", c->tile_m, c->tile_n);
@@ -239,8 +245,9 @@ static const char *reason(const Graph *g, const Candidate *c)
     case ALGO_IM2COL:
         return "patches to a matrix, then a matrix product";
     case ALGO_WINOGRAD:
-        return arena_printf(g->arena, "%s times fewer products, error %.1e of the greatest output",
-                            c->tile_out == 4 ? "4" : "2.25", c->error);
+        return arena_printf(g->arena,
+                            "%.3g times fewer products, error %.1e of the greatest output",
+                            winograd_saves(c->tile_out), c->error);
     default:
         return "";
     }

@@ -250,10 +250,19 @@ static const double filter_4[6][3] = {{1. / 4, 0, 0},
                                       {1. / 24, -1. / 12, 1. / 6},
                                       {0, 0, 1}};
 
+static const double filter_6[8][3] = {{1, 0, 0},
+                                      {-2. / 9, -2. / 9, -2. / 9},
+                                      {-2. / 9, 2. / 9, -2. / 9},
+                                      {1. / 90, 1. / 45, 2. / 45},
+                                      {1. / 90, -1. / 45, 2. / 45},
+                                      {32. / 45, 16. / 45, 8. / 45},
+                                      {32. / 45, -16. / 45, 8. / 45},
+                                      {0, 0, 1}};
+
 /* Element (i, j) of G g G^T. */
 static double transformed(const float *g, int m, int64_t i, int64_t j)
 {
-    const double(*f)[3] = m == 2 ? filter_2 : filter_4;
+    const double(*f)[3] = m == 2 ? filter_2 : m == 4 ? filter_4 : filter_6;
     double sum = 0;
     for (int y = 0; y < 3; y++)
         for (int x = 0; x < 3; x++)

@@ -317,8 +317,8 @@ static void test_winograd(void **state)
         Node *n = conv_node(&c, &t, OP_Conv, true);
         const Shape *y = &n->out[0]->shape;
         n->plan.algo = ALGO_WINOGRAD;
-        n->plan.tile_out = i / 4 % 2 ? 4 : 2;
-        n->plan.parts = 1 + i / 8 % 3;
+        n->plan.tile_out = 2 + 2 * (i / 4 % 3);
+        n->plan.parts = 1 + i / 12 % 3;
         n->plan.scratch_bytes = winograd_cut(n->plan.tile_out, y->dim[2], y->dim[3], y->dim[0],
                                              t.ic, t.lanes, t.tile_n, n->plan.parts)
                                     .scratch;
