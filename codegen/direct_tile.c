@@ -249,21 +249,13 @@ static void store_vector(Direct *d, const Tile *t, int v, Affine block, int acti
     }
 }
 
-static bool has_operands(const Epilogue *e)
-{
-    for (int i = 0; i < MAX_EPILOGUE; i++)
-        if (e->buf[i])
-            return true;
-    return false;
-}
-
 /* Applies the epilogue and stores what the output has of the tile. A last block that is not full
  * is told apart only where it matters: operands may lack its padding. */
 static void close_tile(Direct *d, const Tile *t)
 {
     KBuilder *b = d->b;
     int tail = (int)(d->s.ocg % d->lanes);
-    bool apart = tail != 0 && has_operands(&d->epilogue);
+    bool apart = tail != 0 && epilogue_has_operands(&d->epilogue);
     for (int v = 0; v < d->tile_n; v++) {
         Affine in_group = aff_addc(aff_mul(d->oct, d->tile_n), v);
         Affine block = aff_add(aff_mul(d->g, d->oc_blocks), in_group);

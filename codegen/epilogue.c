@@ -30,6 +30,14 @@ void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args
     }
 }
 
+bool epilogue_has_operands(const Epilogue *e)
+{
+    for (int i = 0; i < MAX_EPILOGUE; i++)
+        if (e->buf[i])
+            return true;
+    return false;
+}
+
 KExpr *epilogue_step(Lower *lw, KBuilder *b, const Node *n, int i, KExpr *x, KExpr *operand)
 {
     const EpilogueStep *s = &n->epilogue[i];

@@ -118,6 +118,8 @@ typedef struct Epilogue {
     KBuf *buf[MAX_EPILOGUE]; /* NULL for unary steps */
 } Epilogue;
 void epilogue_open(Lower *lw, KBuilder *b, const Node *n, Epilogue *e, Arg *args, int *n_args);
+/* Whether any step has an operand: those may lack the padding of a last block of channels. */
+bool epilogue_has_operands(const Epilogue *e);
 /* Applies step i of the node; `operand` is NULL for unary steps. */
 KExpr *epilogue_step(Lower *lw, KBuilder *b, const Node *n, int i, KExpr *x, KExpr *operand);
 /* Applies the node's epilogue to `x`, the result at position `at` of out[0]. */

@@ -383,14 +383,6 @@ static void store_row(Winograd *g, const KReg *d, int i, int width, Affine block
     }
 }
 
-static bool has_operands(const Epilogue *e)
-{
-    for (int i = 0; i < MAX_EPILOGUE; i++)
-        if (e->buf[i])
-            return true;
-    return false;
-}
-
 /* The rows of an output tile in channel block `block`, with `active` channels. */
 static void store_tile(Winograd *g, const KReg *d, int width, Affine block, const Affine q[3],
                        int active)
@@ -429,7 +421,7 @@ static void output_tile(Winograd *g, Affine r, Affine q, Affine v, int width)
     }
     Affine block = aff_add(aff_mul(g->oct, g->tile_n), v);
     Affine at[3] = {aff(0), aff_mul(aff_add(g->row0, r), m), aff_mul(q, m)};
-    if (tail == 0 || !has_operands(&g->epilogue)) {
+    if (tail == 0 || !epilogue_has_operands(&g->epilogue)) {
         store_tile(g, d, width, block, at, g->lanes);
         return;
     }

@@ -289,11 +289,11 @@ static inline uint16_t f32_to_bf16(float a)
 
 /* Asks for what lies `bytes` behind p, even behind its array, in the first cache. A macro: gcc
  * leaves out the calls of a function that only asks, where it does not inline them. */
-#define prefetch_l1(p, bytes) \
+#define prefetch_l1(p, bytes)                                                                      \
     __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(bytes)), 0, 3)
 
 /* The same in the second cache. */
-#define prefetch_l2(p, bytes) \
+#define prefetch_l2(p, bytes)                                                                      \
     __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(bytes)), 0, 2)
 
 /* The chosen lanes of two vectors. */
