@@ -290,10 +290,11 @@ void direct_tile(Direct *d, Tile *t)
     int64_t full = s->icg / d->block, rest = s->icg % d->block;
     if (taps && full > 0)
         reduce_blocks(d, t, aff_mul(d->chunk, d->cut.blocks), d->cut.blocks, d->block);
-    open_last_chunk(d);
-    if (taps && rest > 0)
+    if (taps && rest > 0) {
+        open_last_chunk(d);
         reduce_blocks(d, t, aff(full), 1, rest);
-    end_last_chunk(d);
+        end_last_chunk(d);
+    }
     if (direct_is_cut(d))
         store_sums(d, t);
     open_last_chunk(d);
