@@ -20,6 +20,8 @@ libonnx-testdata         # ONNX: models and tensors that the operators are teste
 clang                    # a second compiler for the emitted C
 libclang-rt-dev          # its sanitizers
 tcc                      # a third one
+g++-aarch64-linux-gnu    # and one for the emitted C of another machine, NEON
+qemu-user                # runs that
 clang-format             # the style
 clang-tidy               # static checks
 '
